@@ -1,0 +1,66 @@
+"""A channel: how one counterparty's notifications come in. Configured, not coded."""
+
+from enum import StrEnum
+
+import msgspec
+
+from schemas.ids import ChannelNumber, Space, Transit
+
+
+class ChannelKind(StrEnum):
+    """The wire protocol spoken."""
+
+    OSMP = "osmp"
+    SBER_ONLINE = "sber_online"
+    BANK_FEED = "bank_feed"
+
+
+class Manner(StrEnum):
+    """Asking channels may be refused; a reporting channel's money has arrived (design §4)."""
+
+    ASKING = "asking"
+    REPORTING = "reporting"
+
+
+class LegalKind(StrEnum):
+    """What the counterparty is in law; decides who issues the receipt (54-ФЗ, 103-ФЗ, 161-ФЗ)."""
+
+    BANK = "bank"
+    BANK_PAYMENT_AGENT = "bank_payment_agent"
+    PAYMENT_AGENT = "payment_agent"
+    ACQUIRER = "acquirer"
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One channel's configuration, numbers from our registers included.
+
+    ``secret`` signs a bank feed; ``basic_user``/``basic_password`` and ``allow_networks`` (CIDR) guard a terminal
+    network. ``providers`` are recipient numbers whose accounts may be paid here, empty for all. Limits: amounts in kopecks,
+    ``deadline_ms`` until the answer must be sent, ``replay_window_s`` for signed timestamps,
+    ``unknown_per_minute_max`` unknown account numbers a source may ask about in a minute.
+    """
+
+    number: ChannelNumber
+    name: str
+    kind: ChannelKind
+    manner: Manner
+    legal_kind: LegalKind
+    space: Space
+    transit: Transit
+    transit_account: str
+    namespace: str
+    providers: tuple[int, ...] = ()
+    secrets: tuple[str, ...] = ()
+    basic_user: str = ""
+    basic_password: str = ""
+    allow_networks: tuple[str, ...] = ()
+    amount_min_kopecks: int = 1
+    amount_max_kopecks: int = 100_000_000
+    deadline_ms: int = 10_000
+    replay_window_s: int = 300
+    body_bytes_max: int = 65_536
+    unknown_per_minute_max: int = 60
+
+    def __repr__(self) -> str:
+        """Name the channel without its secrets."""
+        return f"Channel({self.name!r}, {self.kind.value})"
