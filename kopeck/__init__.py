@@ -1,0 +1,1 @@
+"""The roof: command line, configuration, embedded servers, demo town, who runs what (design §5)."""

@@ -1,0 +1,5 @@
+"""``python -m kopeck`` is the console script ``kopeck``."""
+
+from kopeck.cli import main
+
+main()

@@ -1,0 +1,45 @@
+"""The command line: a group that imports a command's file only when the command is named."""
+
+import importlib
+import importlib.metadata
+import importlib.util
+
+import click
+
+COMMANDS = {
+    "run": "kopeck.commands.run",
+    "load": "kopeck.commands.load",
+    "tables": "kopeck.commands.tables",
+    "split": "kopeck.commands.split",
+    "explain": "kopeck.commands.explain",
+    "balance": "kopeck.commands.balance",
+    "journal": "kopeck.commands.journal",
+    "verify": "kopeck.commands.verify",
+    "day": "kopeck.commands.day",
+    "migrate": "kopeck.commands.migrate",
+    "clean": "kopeck.commands.clean",
+}
+"""Command -> module; the module exports a click command named as the command."""
+
+
+class LazyGroup(click.Group):
+    """Commands in the order of COMMANDS; one that is not installed is not listed and does not break the others."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands whose module exists; nothing is imported for it."""
+        return [name for name, module in COMMANDS.items() if importlib.util.find_spec(module) is not None]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command; None for a name that is not a command here."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{COMMANDS[cmd_name]}.{cmd_name} is not a click command")
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="kopeck")
+def main() -> None:
+    """Kopeck splits housing-and-utilities (ЖКУ) payments and keeps the ledger of them."""

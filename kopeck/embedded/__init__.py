@@ -1,0 +1,1 @@
+"""A private PostgreSQL and a private Valkey under a data folder, and how to reach them (design §6)."""
