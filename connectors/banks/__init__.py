@@ -1,0 +1,1 @@
+"""Banks: signed feeds of the transit account."""
