@@ -3,8 +3,17 @@
 import importlib
 import importlib.metadata
 import importlib.util
+from typing import Any
 
 import click
+
+from kopeck.config import ConfigError
+from kopeck.embedded.folder import FolderError
+from kopeck.embedded.leftover import ServerError
+from ledger.migrate import MigrationError
+
+EXPECTED = (ConfigError, FolderError, ServerError, MigrationError)
+"""Errors whose message is all that the person at the terminal needs."""
 
 COMMANDS = {
     "run": "kopeck.commands.run",
@@ -37,6 +46,13 @@ class LazyGroup(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"{COMMANDS[cmd_name]}.{cmd_name} is not a click command")
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; an expected error becomes one message and exit code 1 instead of a traceback."""
+        try:
+            return super().invoke(ctx)
+        except EXPECTED as error:
+            raise click.ClickException(str(error)) from error
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
