@@ -1,0 +1,1 @@
+"""Turnover and balance of every ledger account, folded from the feed."""

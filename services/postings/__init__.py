@@ -1,0 +1,1 @@
+"""Statement lines by ledger account and bank day, folded from the feed."""
