@@ -14,7 +14,8 @@ from schemas.outcome import Refusal
 ACCOUNT_NUMBER = re.compile(r"[0-9A-Za-z/_.-]{1,50}", re.ASCII)
 """The provider's expression for account numbers, as a terminal network checks it before it sends (protocols.md §1)."""
 
-MOSCOW = timezone(timedelta(hours=3))
+MOSCOW_OFFSET = timedelta(hours=3)
+MOSCOW = timezone(MOSCOW_OFFSET)
 EVENT_YEAR_MIN = 2015
 """First full year in which Moscow is UTC+3 without exception (107-ФЗ as in force from 26.10.2014)."""
 EVENT_YEAR_MAX = 2100
@@ -84,6 +85,6 @@ def moscow_instant(match: re.Match[str] | None) -> datetime | None:
     if not EVENT_YEAR_MIN <= year <= EVENT_YEAR_MAX:
         return None
     try:
-        return datetime(year, month, day, hour, minute, second, tzinfo=MOSCOW).astimezone(UTC)
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC) - MOSCOW_OFFSET
     except ValueError:
         return None

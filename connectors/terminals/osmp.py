@@ -9,7 +9,7 @@ import msgspec
 from connectors.answers import CHECKED_WORDS, CONFLICT_WORDS, TRY_AGAIN_WORDS, provider_txn, refusal_of, refusal_words
 from connectors.terminals.check_view import CheckResult, CheckView, fields_shown
 from connectors.terminals.fields import ACCOUNT_NUMBER, PaymentFields, moscow_instant, notification_from, read_amount, storable
-from connectors.terminals.xml import DECLARATION, element, escape
+from connectors.terminals.xml import DECLARATION, escape
 from schemas.ids import Space
 from schemas.money import roubles_from_kopecks
 from schemas.notification import PaymentNotification
@@ -112,14 +112,14 @@ def encode_pay(outcome: PaymentOutcome, request: PayRequest, *, space: Space, co
     """Write the answer to ``pay``; a booked payment and its duplicate get the same bytes (protocols.md §1, repeat rules)."""
     notification = request.notification
     result, comment = _payment_result(outcome, codes)
-    amount = element("sum", roubles_from_kopecks(notification.amount_kopecks)) if notification.amount_kopecks else ""
+    amount = _sum(notification.amount_kopecks) if notification.amount_kopecks else ""
     prv_txn = provider_txn(space, notification.external_id)
     return _response(notification.external_id, f"<prv_txn>{prv_txn}</prv_txn>{amount}", result, comment)
 
 
 def encode_check(request: CheckRequest, answer: CheckResult, *, codes: ResultCodes = DEFAULT_CODES) -> bytes:
     """Write the answer to ``check``: what may be shown, a refusal, or "try again"."""
-    amount = "" if request.amount_kopecks is None else element("sum", roubles_from_kopecks(request.amount_kopecks))
+    amount = "" if request.amount_kopecks is None else _sum(request.amount_kopecks)
     if isinstance(answer, CheckView):
         return _response(request.txn_id, amount, RESULT_OK, CHECKED_WORDS, _fields(answer))
     if isinstance(answer, Refusal):
@@ -179,7 +179,13 @@ def _fields(view: CheckView) -> str:
     return f"<fields>{inner}</fields>"
 
 
+def _sum(amount_kopecks: int) -> str:
+    return f"<sum>{roubles_from_kopecks(amount_kopecks)}</sum>"
+
+
 def _response(txn_id: str, middle: str, result: int, comment: str, fields: str = "") -> bytes:
+    """Frame an answer; ``txn_id`` is digits and ``comment`` our own words, so that only ``fields`` needed escaping."""
     echo = f"<osmp_txn_id>{txn_id}</osmp_txn_id>" if txn_id else ""
-    comment_element = element("comment", comment)
-    return f"{DECLARATION}<response>{echo}{middle}<result>{result}</result>{comment_element}{fields}</response>".encode()
+    return (
+        f"{DECLARATION}<response>{echo}{middle}<result>{result}</result><comment>{comment}</comment>{fields}</response>".encode()
+    )

@@ -117,7 +117,8 @@ def encode_payment(
         return _response(code, message)
     if recorded_at is None or recorded_at.tzinfo is None:
         raise ValueError("a booked payment has no recorded_at with a time zone")
-    registered = recorded_at.astimezone(MOSCOW).strftime("%d.%m.%Y_%H:%M:%S")
+    at = recorded_at.astimezone(MOSCOW)
+    registered = f"{at.day:02d}.{at.month:02d}.{at.year:04d}_{at.hour:02d}:{at.minute:02d}:{at.second:02d}"
     body = (
         f"<EXT_ID>{provider_txn(space, notification.external_id)}</EXT_ID><REG_DATE>{registered}</REG_DATE>"
         f"<AMOUNT>{roubles_from_kopecks(notification.amount_kopecks)}</AMOUNT>"
@@ -204,4 +205,5 @@ def _shown(view: CheckView) -> str:
 
 
 def _response(code: int, message: str, body: str = "") -> bytes:
-    return f"{DECLARATION}<response><CODE>{code}</CODE>{element('MESSAGE', message)}{body}</response>".encode()
+    """Frame an answer; ``message`` is our own words and ``body`` is XML already."""
+    return f"{DECLARATION}<response><CODE>{code}</CODE><MESSAGE>{message}</MESSAGE>{body}</response>".encode()
