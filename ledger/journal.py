@@ -104,7 +104,8 @@ async def find_key(
     connection: "asyncpg.Connection[Any]", space: ids.Space, external_id: ids.ExternalId
 ) -> Mapping[str, Any] | None:
     """Return what is stored under a payment key (book, sequence, outcome, fingerprint, reason, recorded_at) or None."""
-    return await connection.fetchrow(_SQL["find_key"], space, external_id)
+    row: Mapping[str, Any] | None = await connection.fetchrow(_SQL["find_key"], space, external_id)
+    return row
 
 
 async def fetch_entry(connection: "asyncpg.Connection[Any]", book: ids.Book, sequence: ids.Sequence) -> RecordedEntry:

@@ -46,6 +46,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     manner: Manner
     legal_kind: LegalKind
     space: Space
+    space_name: str
     transit: Transit
     transit_account: str
     namespace: str

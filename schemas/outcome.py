@@ -1,5 +1,6 @@
 """The answers to a notification and every way it can fail, in the order checked (style rule 8)."""
 
+from datetime import datetime
 from enum import IntEnum
 
 import msgspec
@@ -59,8 +60,8 @@ class Answer(IntEnum):
 class PaymentOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one notification.
 
-    RECORDED and DUPLICATE of a booked payment carry ``book`` and ``sequence``; REFUSED, and DUPLICATE of a refused one,
-    carry ``refusal``; CONFLICT names ``conflict_field``; TRY_AGAIN says nothing about what was booked.
+    RECORDED and DUPLICATE of a booked payment carry ``book``, ``sequence`` and ``recorded_at``; REFUSED, and DUPLICATE
+    of a refused one, carry ``refusal``; CONFLICT names ``conflict_field``; TRY_AGAIN says nothing about what was booked.
     """
 
     answer: Answer
@@ -69,3 +70,4 @@ class PaymentOutcome(msgspec.Struct, frozen=True, kw_only=True):
     refusal: Refusal = Refusal.NONE
     conflict_field: str = ""
     suspense: SuspenseReason = SuspenseReason.NONE
+    recorded_at: datetime | None = None

@@ -1,0 +1,232 @@
+"""Stations 3 to 6 for many payments at once: group commit. While one append is in flight the next batch grows (design §6)."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from gateway import metrics
+from gateway.cache import Name, TableCache
+from gateway.decide import Decided, Objection, Request, account_objection, decide_booking, decide_objection
+from gateway.door import Door, RefusedByDatabase
+from gateway.parking import Parking
+from gateway.registers import PayeeRegister
+from gateway.settings import GatewaySettings
+from gateway.submission import TRY_AGAIN, Submission, SubmissionQueue
+from gateway.tables import Absent, LookUp, TableSource, Unusable
+from ledger.core.fingerprint import differing_field
+from ledger.journal import Appended
+from schemas.allocation import AllocationTable, Digest
+from schemas.outcome import Answer, AppendStatus, PaymentOutcome, Refusal
+
+log = structlog.get_logger("gateway.batcher")
+
+WRITES_IN_FLIGHT_MAX = 4
+
+
+class AskPostgresql(Exception):
+    """What the cache says would refuse or suspend: PostgreSQL must say so too (design W6)."""
+
+
+class Batcher:
+    """Takes submissions, one append in flight, and answers each of them."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        queue: SubmissionQueue,
+        door: Door,
+        tables: TableSource,
+        beside: "Beside",
+    ):
+        self._settings = settings
+        self._queue = queue
+        self._door = door
+        self._tables = tables
+        self._beside = beside
+        self._writes: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Serve the queue until it is closed and empty."""
+        while True:
+            taken = await self._queue.take(self._settings.batch_entries_max, time.monotonic())
+            if taken is None:
+                break
+            if taken:
+                metrics.QUEUE.set(len(self._queue))
+                await self._serve(taken)
+        await asyncio.gather(*self._writes)
+
+    async def _serve(self, taken: list[Submission]) -> None:
+        """Answer or put back every submission taken, whatever happens on the way."""
+        try:
+            decided = await self._decide_all(taken)
+            if decided:
+                await self._offer(decided)
+        # The one task every payment depends on must outlive any error; what it cannot answer is asked again.
+        except Exception:
+            metrics.FAULTS.inc()
+            log.exception("batch.failed", entries=len(taken))
+            self._beside.trouble()
+            for submission in taken:
+                submission.answer(TRY_AGAIN)
+
+    async def _decide_all(self, taken: list[Submission]) -> list[tuple[Submission, Decided]]:
+        found = await self._look_up(taken)
+        heads: dict[int, tuple[AllocationTable, Digest]] = {}
+        decided: list[tuple[Submission, Decided]] = []
+        again: list[Submission] = []
+        for submission in taken:
+            try:
+                made = submission.ready or await self._decide(submission, found, heads)
+            except AskPostgresql:
+                again.append(submission)
+                continue
+            # One payment that trips a bug of ours must not take the others with it.
+            except Exception:
+                metrics.FAULTS.inc()
+                log.exception("payment.failed", payment=submission.external_id)
+                submission.answer(TRY_AGAIN)
+                continue
+            if made is not None:
+                decided.append((submission, made))
+        self._again(again)
+        return decided
+
+    async def _look_up(self, taken: Sequence[Submission]) -> Mapping[Name, LookUp]:
+        names = [name_of(submission.request) for submission in taken if submission.request is not None]
+        asked = frozenset(
+            name_of(submission.request) for submission in taken if submission.request is not None and submission.authoritative
+        )
+        return await self._tables.look_up(names, asked, time.monotonic()) if names else {}
+
+    async def _decide(
+        self, submission: Submission, found: Mapping[Name, LookUp], heads: dict[int, tuple[AllocationTable, Digest]]
+    ) -> Decided | None:
+        request = submission.request
+        assert request is not None
+        known = found[name_of(request)]
+        if isinstance(known, Unusable):
+            await self._beside.parking.park_table(request, known.why)
+            submission.answer(TRY_AGAIN)
+            return None
+        if isinstance(known, Absent):
+            return decide_objection(request, known.objection, known.candidates)
+        table, digest = heads.get(known.table.account, (known.table, known.digest))
+        objection = account_objection(request.channel, request.notification, table)
+        booked: Decided | Objection
+        if objection is None:
+            booked = decide_booking(request, table, digest, await self._beside.payees.for_designation(request.notification))
+        else:
+            booked = objection
+        if isinstance(booked, Objection):
+            if not known.authoritative:
+                raise AskPostgresql
+            return decide_objection(request, booked)
+        assert booked.table is not None
+        heads[known.table.account] = (booked.table, Digest(booked.offer.after))
+        return booked
+
+    async def _offer(self, decided: list[tuple[Submission, Decided]]) -> None:
+        book = decided[0][0].book
+        metrics.BATCH_ENTRIES.observe(len(decided))
+        give_up_at = time.monotonic() + self._settings.drain_s
+        offering = asyncio.ensure_future(self._door.offer(book, [made.offer for _, made in decided], give_up_at))
+        answers = await asyncio.shield(offering)
+        again: list[Submission] = []
+        newest: dict[Name, tuple[AllocationTable, bytes]] = {}
+        for (submission, made), answer in zip(decided, answers, strict=True):
+            outcome = await self._outcome(submission, made, answer)
+            if outcome is None:
+                again.append(submission)
+                continue
+            submission.answer(outcome)
+            if outcome.answer is Answer.RECORDED:
+                self._beside.recorded()
+                if made.table is not None and submission.request is not None:
+                    newest[name_of(submission.request)] = (made.table, made.packed)
+        self._again(again)
+        self._write_through(self._tables.remember(newest))
+
+    async def _outcome(
+        self, submission: Submission, made: Decided, answer: Appended | RefusedByDatabase | None
+    ) -> PaymentOutcome | None:
+        """Put the door's answer into ours; None when the payment must be split again."""
+        if answer is None:
+            return TRY_AGAIN
+        if isinstance(answer, RefusedByDatabase):
+            metrics.FAULTS.inc()
+            return TRY_AGAIN
+        match answer.status:
+            case AppendStatus.RECORDED:
+                return _booked(Answer.RECORDED, answer)
+            case AppendStatus.REFUSAL_RECORDED:
+                return PaymentOutcome(answer=Answer.REFUSED, refusal=answer.refusal)
+            case AppendStatus.DUPLICATE:
+                if answer.refusal is not Refusal.NONE:
+                    return PaymentOutcome(answer=Answer.DUPLICATE, refusal=answer.refusal)
+                return _booked(Answer.DUPLICATE, answer)
+            case AppendStatus.CONFLICT:
+                assert answer.stored_fingerprint is not None
+                field = differing_field(made.offer.fingerprint, answer.stored_fingerprint)
+                await self._beside.parking.park_conflict(made.offer.entry, submission.request, field)
+                return PaymentOutcome(answer=Answer.CONFLICT, conflict_field=field)
+            case AppendStatus.STALE:
+                metrics.STALE.inc()
+                return None
+
+    def _again(self, submissions: list[Submission]) -> None:
+        """Decide these again from PostgreSQL's word; one that never settles is asked again by its counterparty."""
+        kept: list[Submission] = []
+        for submission in submissions:
+            submission.attempts += 1
+            submission.authoritative = True
+            if submission.request is not None:
+                self._tables.forget_recent(name_of(submission.request))
+            if submission.attempts < self._settings.attempts_max:
+                kept.append(submission)
+            else:
+                log.warning("payment.never_settled", payment=submission.external_id, attempts=submission.attempts)
+                submission.answer(TRY_AGAIN)
+        self._queue.put_back(kept)
+
+    def _write_through(self, values: Mapping[Name, bytes]) -> None:
+        if values and len(self._writes) < WRITES_IN_FLIGHT_MAX:
+            task = asyncio.get_running_loop().create_task(self._beside.cache.write(values, time.monotonic()))
+            self._writes.add(task)
+            task.add_done_callback(self._writes.discard)
+
+
+class Beside:
+    """What the batcher touches beside the hot path: the register of payees, parking, the cache, the wake-up of consumers."""
+
+    def __init__(self, payees: PayeeRegister, parking: Parking, cache: TableCache):
+        self.payees = payees
+        self.parking = parking
+        self.cache = cache
+        self.entries_recorded = 0
+        self.troubles = 0
+
+    def recorded(self) -> None:
+        """Count an entry; the notifier wakes consumers when the count has moved."""
+        self.entries_recorded += 1
+
+    def trouble(self) -> None:
+        """Count a batch that could not be served; readiness looks at it."""
+        self.troubles += 1
+
+
+def name_of(request: Request) -> Name:
+    """Return the (namespace, number) by which a request names its account."""
+    return (request.channel.namespace, request.notification.account_number)
+
+
+def _booked(answer: Answer, appended: Appended) -> PaymentOutcome:
+    return PaymentOutcome(
+        answer=answer,
+        book=appended.book,
+        sequence=appended.sequence,
+        suspense=appended.reason,
+        recorded_at=appended.recorded_at,
+    )

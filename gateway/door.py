@@ -1,0 +1,131 @@
+"""The gateway's side of the ledger's door: one connection, one append in flight, unknown outcomes made known (design W3)."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+import structlog
+
+from gateway import metrics
+from ledger.journal import Append, Appended, append
+from schemas.ids import Book
+from schemas.outcome import AppendStatus
+
+log = structlog.get_logger("gateway.door")
+
+CONNECT_TIMEOUT_S = 5.0
+RETRY_FIRST_S = 0.02
+RETRY_LAST_S = 1.0
+
+BY_ITSELF = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+"""The whole batch was rolled back through no fault of one entry: once more, then entry by entry."""
+AT_FAULT = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
+"""The database refused an entry: entry by entry, to find which."""
+UNKNOWN = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+"""Anything else: it may have been recorded or not."""
+
+
+class RefusedByDatabase(Exception):
+    """A constraint of the ledger refused a single offer: a bug of ours, never the payer's; nothing was recorded."""
+
+
+class Door:
+    """Owns the connection through which this process appends."""
+
+    def __init__(self, dsn: str):
+        self._dsn = dsn
+        self._connection: asyncpg.Connection[Any] | None = None
+        self.open = False
+
+    async def connect(self) -> "asyncpg.Connection[Any]":
+        """Return the live connection, making one if there is none."""
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(self._dsn, timeout=CONNECT_TIMEOUT_S)
+        self.open = True
+        return self._connection
+
+    async def close(self) -> None:
+        """Close the connection; never called while an append is in flight."""
+        self._drop()
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+        self._connection = None
+        self.open = False
+
+    async def offer(self, book: Book, offers: Sequence[Append], give_up_at: float) -> list[Appended | RefusedByDatabase | None]:
+        """Offer a batch until its outcome is known; None for offers whose outcome is still unknown at ``give_up_at``.
+
+        A Duplicate after an unknown outcome means that this very offer was recorded, and is told as Recorded.
+        """
+        try:
+            return list(await self._until_known(book, offers, give_up_at))
+        except BY_ITSELF:
+            log.warning("append.rolled_back", entries=len(offers))
+        except AT_FAULT as error:
+            log.error("append.refused_by_database", entries=len(offers), constraint=getattr(error, "constraint_name", None))
+        except TimeoutError:
+            return [None] * len(offers)
+        return [await self._one(book, offer, give_up_at) for offer in offers]
+
+    async def _one(self, book: Book, offer: Append, give_up_at: float) -> Appended | RefusedByDatabase | None:
+        for _ in range(2):
+            try:
+                return (await self._until_known(book, (offer,), give_up_at))[0]
+            except BY_ITSELF:
+                continue
+            except AT_FAULT as error:
+                log.error(
+                    "offer.refused_by_database",
+                    payment=offer.entry.external_id,
+                    constraint=getattr(error, "constraint_name", None),
+                    error=type(error).__name__,
+                )
+                return RefusedByDatabase(str(getattr(error, "constraint_name", None)))
+            except TimeoutError:
+                return None
+        return None
+
+    async def _until_known(self, book: Book, offers: Sequence[Append], give_up_at: float) -> Sequence[Appended]:
+        """Send the same batch again on a new connection until the database answers; TimeoutError when time is up."""
+        pause = RETRY_FIRST_S
+        unsure = rolled_back = False
+        while True:
+            try:
+                started = time.perf_counter()
+                answers = await append(await self.connect(), book, offers)
+                metrics.APPEND_SECONDS.observe(time.perf_counter() - started)
+                return [_told(answer) for answer in answers] if unsure else answers
+            except BY_ITSELF:
+                if rolled_back:
+                    raise
+                rolled_back = True
+                continue
+            except AT_FAULT:
+                raise
+            except UNKNOWN as error:
+                log.warning("append.outcome_unknown", error=type(error).__name__, entries=len(offers))
+            metrics.UNKNOWN_OUTCOMES.inc()
+            unsure = True
+            self._drop()
+            if time.monotonic() + pause >= give_up_at:
+                raise TimeoutError("the outcome of an append is still unknown")
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, RETRY_LAST_S)
+
+
+def _told(answer: Appended) -> Appended:
+    if answer.status is not AppendStatus.DUPLICATE:
+        return answer
+    return Appended(
+        status=AppendStatus.REFUSAL_RECORDED if answer.refusal else AppendStatus.RECORDED,
+        book=answer.book,
+        sequence=answer.sequence,
+        refusal=answer.refusal,
+        reason=answer.reason,
+        recorded_at=answer.recorded_at,
+        stored_fingerprint=None,
+    )

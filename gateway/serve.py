@@ -1,0 +1,144 @@
+"""One gateway process: build the rooms, serve the inherited socket, and stop without losing an accepted payment."""
+
+import asyncio
+import gc
+import socket
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+from aiohttp import web
+
+from gateway.app import Rooms, make_app
+from gateway.batcher import Batcher, Beside
+from gateway.cache import TableCache
+from gateway.checks import Checks
+from gateway.door import Door
+from gateway.limits import UnknownNumbers
+from gateway.parking import Parking
+from gateway.pipeline import Pipeline
+from gateway.reader import POSTGRESQL_ERRORS, Reader
+from gateway.registers import PayeeRegister
+from gateway.settings import GatewaySettings
+from gateway.submission import SubmissionQueue
+from gateway.tables import TableSource
+
+log = structlog.get_logger("gateway.serve")
+
+LINE_BYTES_MAX = 65_536
+"""Longest request line and header: over-long account numbers are refused in the channel's own words, not by HTTP."""
+KEEPALIVE_S = 75.0
+NOTIFY_EVERY_S = 0.02
+BACKLOG = 1024
+
+
+class NotReady(Exception):
+    """The process is stopping, or its queue is full."""
+
+
+async def serve(
+    settings: GatewaySettings,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    ready: Callable[[], None],
+    utc_now: Callable[[], datetime],
+) -> None:
+    """Serve until ``stop``, then answer everything accepted. ``ready`` is called once the first request can be answered.
+
+    ``listener`` is bound and listening already; it is shared with sibling processes and is not closed here, so that no
+    connection waiting in its backlog is reset. Raises what PostgreSQL raises when it cannot be reached at the start.
+    """
+    reader = await Reader.open(settings.gateway_dsn)
+    door = Door(settings.gateway_dsn)
+    cache = TableCache(settings.redis_url, settings.redis_timeout_s)
+    try:
+        await door.connect()
+        await _serve(settings, (listener, stop, ready, utc_now), (reader, door, cache))
+    finally:
+        await door.close()
+        await cache.close()
+        await reader.close()
+
+
+async def _serve(
+    settings: GatewaySettings,
+    outside: tuple[socket.socket, asyncio.Event, Callable[[], None], Callable[[], datetime]],
+    stores: tuple[Reader, Door, TableCache],
+) -> None:
+    listener, stop, ready, utc_now = outside
+    reader, door, cache = stores
+    queue = SubmissionQueue(settings.queue_payments_max)
+    tables = TableSource(cache, reader, utc_now)
+    parking = Parking(reader)
+    beside = Beside(PayeeRegister(reader), parking, cache)
+    batcher = asyncio.create_task(Batcher(settings, queue, door, tables, beside).run())
+    notifier = asyncio.create_task(_notify(beside, reader))
+
+    async def check_ready() -> None:
+        if stop.is_set() or len(queue) >= settings.queue_payments_max:
+            raise NotReady
+        await reader.ping()
+
+    rooms = Rooms(
+        pipeline=Pipeline(queue, settings.books),
+        checks=Checks(tables, reader, UnknownNumbers()),
+        parking=parking,
+        ready=check_ready,
+        unready_errors=(NotReady, *POSTGRESQL_ERRORS),
+    )
+    site = await _open_site(make_app(settings, rooms, utc_now), listener)
+    gc.collect()
+    gc.freeze()
+    ready()
+    log.info("gateway.ready", process=settings.process_index, channels=len(settings.channels))
+    await stop.wait()
+    await site.drain(settings.drain_s)
+    queue.close()
+    await batcher
+    notifier.cancel()
+    log.info("gateway.stopped", process=settings.process_index)
+
+
+class Site:
+    """The HTTP side of the process; stops accepting first, closes idle connections last."""
+
+    def __init__(self, runner: web.AppRunner, server: asyncio.Server):
+        self._runner = runner
+        self._server = server
+
+    async def drain(self, drain_s: float) -> None:
+        """Stop accepting, let every request in flight be answered, then close what is idle."""
+        self._server.close()
+        await self._runner.shutdown()
+        assert self._runner.server is not None
+        await self._runner.server.shutdown(drain_s)
+        await self._runner.cleanup()
+
+
+async def _open_site(app: web.Application, listener: socket.socket) -> Site:
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        keepalive_timeout=KEEPALIVE_S,
+        max_line_size=LINE_BYTES_MAX,
+        max_field_size=LINE_BYTES_MAX,
+    )
+    await runner.setup()
+    assert runner.server is not None
+    # A duplicate is closed when the process stops; the inherited socket itself stays open for the siblings.
+    server = await asyncio.get_running_loop().create_server(runner.server, sock=listener.dup(), backlog=BACKLOG)
+    return Site(runner, server)
+
+
+async def _notify(beside: Beside, reader: Reader) -> None:
+    """Wake the consumers at most once in 20 ms, on a connection of the reader's, never inside an append (design W3)."""
+    told = 0
+    while True:
+        await asyncio.sleep(NOTIFY_EVERY_S)
+        if beside.entries_recorded != told:
+            told = beside.entries_recorded
+            try:
+                await reader.notify()
+            except POSTGRESQL_ERRORS as error:
+                log.warning("notify.failed", error=type(error).__name__)

@@ -1,0 +1,124 @@
+"""What waits between the channels and the batcher: bounded by number and by each channel's deadline (style rule 15)."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+
+from gateway.decide import Decided, Request
+from schemas.ids import Book, ExternalId, Space
+from schemas.outcome import Answer, PaymentOutcome
+
+TRY_AGAIN = PaymentOutcome(answer=Answer.TRY_AGAIN)
+
+
+class Submission:
+    """One notification on its way to the door.
+
+    Exactly one of ``request`` (its account must be looked up) and ``ready`` (nothing to look up: a refusal of form, a
+    statement line) is set. ``deadline`` is an instant of the event loop's clock. ``authoritative`` makes the next look-up
+    go to PostgreSQL: after a stale answer, and before any refusal or suspense.
+    """
+
+    __slots__ = (
+        "attempts",
+        "authoritative",
+        "book",
+        "deadline",
+        "external_id",
+        "future",
+        "ready",
+        "request",
+        "space",
+        "submitted_at",
+        "table",
+    )
+
+    def __init__(self, *, book: Book, request: Request | None, ready: Decided | None, submitted_at: float, deadline: float):
+        offered = ready.offer.entry if ready is not None else None
+        self.request = request
+        self.ready = ready
+        self.book = book
+        self.space: Space = offered.space if offered is not None else request.channel.space  # type: ignore[union-attr]
+        self.external_id: ExternalId = (
+            offered.external_id if offered is not None else request.notification.external_id  # type: ignore[union-attr]
+        )
+        self.submitted_at = submitted_at
+        self.deadline = deadline
+        self.attempts = 0
+        self.authoritative = False
+        self.future: asyncio.Future[PaymentOutcome] = asyncio.get_running_loop().create_future()
+
+    def answer(self, outcome: PaymentOutcome) -> None:
+        """Give the outcome to whoever still waits for it."""
+        if not self.future.done():
+            self.future.set_result(outcome)
+
+
+class SubmissionQueue:
+    """First in, first out inside a book; the book that has waited longest is served first (design W4)."""
+
+    def __init__(self, entries_max: int):
+        self._entries_max = entries_max
+        self._books: dict[Book, deque[Submission]] = {}
+        self._length = 0
+        self._filled = asyncio.Event()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return self._length
+
+    def offer(self, submission: Submission) -> bool:
+        """Take a submission in, or return False: full, or closed because the process stops."""
+        if self._closed or self._length >= self._entries_max:
+            return False
+        self._books.setdefault(submission.book, deque()).append(submission)
+        self._length += 1
+        self._filled.set()
+        return True
+
+    def put_back(self, submissions: Iterable[Submission]) -> None:
+        """Return submissions that must be decided again, ahead of the others; these are accepted already, never refused."""
+        for submission in reversed(tuple(submissions)):
+            self._books.setdefault(submission.book, deque()).appendleft(submission)
+            self._length += 1
+            self._filled.set()
+
+    def close(self) -> None:
+        """Take in nothing more; ``take`` still gives what is left and then None."""
+        self._closed = True
+        self._filled.set()
+
+    async def take(self, entries_max: int, now: float) -> list[Submission] | None:
+        """Wait for work and return up to ``entries_max`` submissions of one book, one a key; None when closed and empty.
+
+        A submission whose deadline has passed was answered already and is dropped undecided: its counterparty will ask
+        again. A second one with a key already taken stays for the next batch.
+        """
+        while True:
+            if self._length:
+                return self._longest_waiting(entries_max, now)
+            if self._closed:
+                return None
+            self._filled.clear()
+            await self._filled.wait()
+
+    def _longest_waiting(self, entries_max: int, now: float) -> list[Submission]:
+        book = min((book for book, line in self._books.items() if line), key=lambda one: self._books[one][0].submitted_at)
+        line = self._books[book]
+        taken: list[Submission] = []
+        kept: list[Submission] = []
+        keys: set[tuple[Space, ExternalId]] = set()
+        while line and len(taken) < entries_max:
+            submission = line.popleft()
+            key = (submission.space, submission.external_id)
+            if submission.future.done() or submission.deadline <= now:
+                submission.answer(TRY_AGAIN)
+                self._length -= 1
+            elif key in keys:
+                kept.append(submission)
+            else:
+                keys.add(key)
+                taken.append(submission)
+                self._length -= 1
+        line.extendleft(reversed(kept))
+        return taken
