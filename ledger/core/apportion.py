@@ -6,6 +6,7 @@ The rules are ``format.fill`` and ``format.ties`` of the split vectors. Exact sh
 
 from collections.abc import Sequence
 from hashlib import sha256
+from operator import ge, sub
 
 import msgspec
 
@@ -32,9 +33,12 @@ def tie_ring(tie: Tie, lines: int) -> list[int]:
     return [*order[start:], *order[:start]]
 
 
-def caps_of(weights: Sequence[int], paid: Sequence[int]) -> list[int]:
+def caps_of(weights: Sequence[int], paid: Sequence[int]) -> Sequence[int]:
     """Return what each line may still take, in kopecks; a line not above zero or above what was paid takes nothing."""
-    return [weight - done if weight > done and weight > 0 else 0 for weight, done in zip(weights, paid, strict=True)]
+    caps = [*map(sub, weights, paid)] if any(paid) else weights
+    if min(caps, default=0) >= 0 and min(weights, default=0) > 0:
+        return caps
+    return [cap if cap > 0 and weight > 0 else 0 for cap, weight in zip(caps, weights, strict=True)]
 
 
 def settle(amount_kopecks: int, weights: Sequence[int], caps: Sequence[int]) -> tuple[int, list[int]]:
@@ -58,25 +62,35 @@ def settle(amount_kopecks: int, weights: Sequence[int], caps: Sequence[int]) -> 
             open_weights[index] = 0
 
 
-def round_once(amount_kopecks: int, weights: Sequence[int], tie: Tie) -> list[int]:
+def round_once(amount_kopecks: int, weights: Sequence[int], tie: Tie) -> Sequence[int]:
     """Share by ``weights`` (none negative, their sum positive): round down, then a kopeck to each largest remainder."""
+    floors, remainders = _exact(amount_kopecks, weights)
+    return _hand_out(amount_kopecks, floors, remainders, tie)
+
+
+def _exact(amount_kopecks: int, weights: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the exact shares amount * weight / sum of weights: whole kopecks, and remainders over that sum."""
     total = sum(weights)
-    products = [amount_kopecks * weight for weight in weights]
-    shares = [product // total for product in products]
-    missing = amount_kopecks - sum(shares)
+    floors, remainders = zip(*[divmod(amount_kopecks * weight, total) for weight in weights], strict=True)
+    return floors, remainders
+
+
+def _hand_out(amount_kopecks: int, floors: Sequence[int], remainders: Sequence[int], tie: Tie) -> Sequence[int]:
+    """Give what the floors leave of the amount, a kopeck each to the largest remainders."""
+    missing = amount_kopecks - sum(floors)
     if not missing:
-        return shares
-    remainders = [product % total for product in products]
-    ranked = sorted(remainders, reverse=True)
-    last = ranked[missing - 1]
-    # The remainders sum to `missing` whole kopecks, each below one, so more than `missing` of them are above zero.
-    if ranked[missing] < last:
-        return [share + 1 if rest >= last else share for share, rest in zip(shares, remainders, strict=True)]
-    return _round_tied(shares, remainders, missing, tie)
+        return floors
+    ranked = sorted(remainders)
+    # The remainders are below one and sum to `missing` whole kopecks, so more than `missing` lines have one.
+    last = ranked[-missing]
+    if ranked[-missing - 1] == last:
+        return _round_tied(floors, remainders, missing, tie)
+    return [floor + 1 if rest >= last else floor for floor, rest in zip(floors, remainders, strict=True)]
 
 
-def _round_tied(shares: list[int], remainders: list[int], missing: int, tie: Tie) -> list[int]:
+def _round_tied(floors: Sequence[int], remainders: Sequence[int], missing: int, tie: Tie) -> list[int]:
     """Give ``missing`` kopecks to the largest remainders, equal ones in the order of the tie ring."""
+    shares = [*floors]
     ring = tie_ring(tie, len(shares))
     # A stable sort keeps the ring's order among equals.
     for index in sorted(ring, key=remainders.__getitem__, reverse=True)[:missing]:
@@ -92,12 +106,14 @@ def fill(amount_kopecks: int, weights: Sequence[int], paid: Sequence[int], tie: 
     caps = caps_of(weights, paid)
     if amount_kopecks >= sum(caps):
         return tuple(caps)
-    if not any(paid):
-        return tuple(round_once(amount_kopecks, caps, tie))  # caps are the weights, and none can be reached
+    if caps is weights:  # nothing was paid and every weight counts: shares of less than the whole stay below their caps
+        return tuple(round_once(amount_kopecks, weights, tie))
+    if min(caps):
+        floors, remainders = _exact(amount_kopecks, weights)
+        if not any(map(ge, floors, caps)):
+            return tuple(_hand_out(amount_kopecks, floors, remainders, tie))
     rest, open_weights = settle(amount_kopecks, weights, caps)
     parts = round_once(rest, open_weights, tie)
-    if rest == amount_kopecks:
-        return tuple(parts)
     return tuple([part if weight else cap for part, weight, cap in zip(parts, open_weights, caps, strict=True)])
 
 

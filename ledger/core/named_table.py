@@ -5,8 +5,8 @@ The form is that of the split vectors' ``format``: ``{"table": â€¦, "payment": â
 
 import re
 from functools import lru_cache
-from itertools import pairwise
-from typing import Annotated, TypeVar
+from operator import lt
+from typing import Annotated, TypeVar, cast
 
 import msgspec
 
@@ -37,6 +37,8 @@ Pair = tuple[str, str]
 Payees = dict[Pair, PayeeNumber]
 
 _PERIOD = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])", re.ASCII)
+
+_BYTE = re.compile(r"\(byte ([0-9]+)\)$", re.ASCII)
 
 
 class NamedLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -109,12 +111,21 @@ class NamedCase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class NamedTableError(ValueError):
-    """The JSON is not in the promised form; ``field`` is the path of what is wrong, empty when it is the whole text."""
+    """The JSON is not in the promised form.
 
-    def __init__(self, field: str, reason: str) -> None:
+    ``field`` is the path of what is wrong, empty when it is the whole text; ``byte`` is where the JSON breaks off, if known.
+    """
+
+    def __init__(self, field: str, reason: str, byte: int | None = None) -> None:
         super().__init__(f"{field}: {reason}" if field else reason)
         self.field = field
         self.reason = reason
+        self.byte = byte
+
+    def inside(self, outer: str) -> "NamedTableError":
+        """Return the same error with its field seen from ``outer``: paths are written only when something is wrong."""
+        joint = "." if self.field and not self.field.startswith("[") else ""
+        return NamedTableError(f"{outer}{joint}{self.field}", self.reason)
 
 
 Decoded = TypeVar("Decoded")
@@ -137,21 +148,28 @@ def read_case(text: bytes) -> tuple[AllocationTable, int, Designation | None]:
     Raises NamedTableError naming the field.
     """
     case = _decoded(_case_decoder, text)
-    table, payees = _table_of(case.table, "table.")
-    named = case.payment.designation
-    designation = None if named is None else _designation_of(named, payees, "payment.designation")
-    return table, case.payment.amount, designation
+    payment = case.payment
+    try:
+        table, payees = _table_of(case.table)
+    except NamedTableError as error:
+        raise error.inside("table") from error
+    if payment.designation is None:
+        return table, payment.amount, None
+    try:
+        return table, payment.amount, _designation_of(payment.designation, payees)
+    except NamedTableError as error:
+        raise error.inside("payment.designation") from error
 
 
 def read_table(text: bytes) -> tuple[AllocationTable, Payees]:
     """Read a ``table`` alone and the numbers its (recipient, service) pairs got; raises NamedTableError."""
-    return _table_of(_decoded(_table_decoder, text), "")
+    return _table_of(_decoded(_table_decoder, text))
 
 
 def read_designation(text: bytes, payees: Payees) -> Designation | None:
     """Read a payment's ``designation`` for the table with these payees; raises NamedTableError."""
     named = _decoded(_designation_decoder, text)
-    return None if named is None else _designation_of(named, payees, "designation")
+    return None if named is None else _designation_of(named, payees)
 
 
 def write_result(split: Split) -> bytes:
@@ -166,24 +184,28 @@ def _decoded(decoder: msgspec.json.Decoder[Decoded], text: bytes) -> Decoded:
         reason, _, field = str(error).partition(" - at `$")
         raise NamedTableError(field.strip("`."), reason) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise NamedTableError("", f"not JSON in UTF-8: {error}") from error
+        byte = _BYTE.search(str(error))
+        raise NamedTableError("", f"not JSON in UTF-8: {error}", None if byte is None else int(byte[1])) from error
     except RecursionError as error:
         raise NamedTableError("", "nested too deep") from error
 
 
-def _table_of(named: NamedTable, at: str) -> tuple[AllocationTable, Payees]:
+def _table_of(named: NamedTable) -> tuple[AllocationTable, Payees]:
     """Number the names of a table: creditors and payees by first appearance, lines through the table from 1."""
     payees: Payees = {}
     creditors: dict[str, int] = {}
     tiers = []
     next_line = 1
-    for index, tier in enumerate(named.tiers):
+    for tier in named.tiers:
         creditor = creditors.setdefault(tier.creditor, len(creditors) + 1)
-        tiers.append(_tier_of(tier, payees, (creditor, next_line), f"{at}tiers[{index}]"))
+        try:
+            tiers.append(_tier_of(tier, payees, creditor, next_line))
+        except NamedTableError as error:
+            raise error.inside(f"tiers[{len(tiers)}]") from error
         next_line += len(tier.lines)
     table = AllocationTable(
         account=_ACCOUNT,
-        version=TableVersion(named.version),
+        version=cast(TableVersion, named.version),
         personal_account=named.personal_account,
         aliases=(),
         state=AccountState.OPEN,
@@ -192,61 +214,80 @@ def _table_of(named: NamedTable, at: str) -> tuple[AllocationTable, Payees]:
         provider=0,
         valid_until=0,
         per_service_payment=named.per_service_payment,
-        totals=tuple([_total_of(total, len(tiers), f"{at}totals[{i}]") for i, total in enumerate(named.totals)]),
+        totals=_totals_of(named) if named.totals else (),
         tiers=tuple(tiers),
-        advance=_advance_of(named.advance, payees, next_line, f"{at}advance"),
+        advance=_advance_of(named.advance, payees, next_line),
     )
     return table, payees
 
 
-def _tier_of(named: NamedTier, payees: Payees, numbers: tuple[int, int], at: str) -> Tier:
-    """``numbers`` are the creditor's and the first line's."""
+def _tier_of(named: NamedTier, payees: Payees, creditor: int, first_line: int) -> Tier:
     lines = named.lines
     pairs = [(line.recipient, line.service) for line in lines]
-    creditor, first_line = numbers
-    kind = _named(KIND_NAMES, named.kind, f"{at}.kind")
+    kind = _named(KIND_NAMES, named.kind, "kind")
     return Tier(
         creditor=creditor,
-        period=_period_of(named.period, kind, f"{at}.period"),
-        pool=_named(POOL_NAMES, named.pool, f"{at}.pool"),
+        period=_period_of(named.period, kind),
+        pool=_named(POOL_NAMES, named.pool, "pool"),
         kind=kind,
         designated_only=named.designated_only,
         court_order=named.court_order,
+        tie_order=_tie_order(pairs),
         payees=_numbered(pairs, payees),
         lines=_lines_from(first_line, len(pairs)),
         weights=tuple([line.weight for line in lines]),
         paid=tuple([line.paid for line in lines]),
-        tie_order=_tie_order(pairs, at),
     )
 
 
-def _total_of(named: NamedTotal, tiers: int, at: str) -> Total:
-    for place, index in enumerate(named.tiers):
-        if not 0 <= index < tiers:
-            raise NamedTableError(f"{at}.tiers[{place}]", f"expected the index of a tier below {tiers}, got {index}")
-    if len(set(named.tiers)) != len(named.tiers):
-        raise NamedTableError(f"{at}.tiers", "a tier stands twice")
-    return Total(named.amount, named.tiers)
+def _totals_of(named: NamedTable) -> tuple[Total, ...]:
+    """A total covers distinct tiers of the table."""
+    last = len(named.tiers) - 1
+    for number, total in enumerate(named.totals):
+        tiers = total.tiers
+        for place, index in enumerate(tiers):
+            if not 0 <= index <= last:
+                raise NamedTableError(f"totals[{number}].tiers[{place}]", f"expected a tier, 0 to {last}, got {index}")
+        if len(tiers) > 1 and len(set(tiers)) != len(tiers):
+            raise NamedTableError(f"totals[{number}].tiers", "a tier stands twice")
+    return tuple([Total(total.amount, total.tiers) for total in named.totals])
 
 
-def _advance_of(named: AdvanceRefused | AdvanceToLine | AdvanceByWeights, payees: Payees, line: int, at: str) -> Advance:
+def _advance_of(named: AdvanceRefused | AdvanceToLine | AdvanceByWeights, payees: Payees, line: int) -> Advance:
     if isinstance(named, AdvanceRefused):
         return _REFUSE
     if isinstance(named, AdvanceToLine):
         pairs = [(named.line.recipient, named.line.service)]
         return Advance(rule=AdvanceRule.TO_LINE, payees=_numbered(pairs, payees), lines=_lines_from(line, 1))
     pairs = [(weighted.recipient, weighted.service) for weighted in named.lines]
+    try:
+        tie_order = _tie_order(pairs)
+    except NamedTableError as error:
+        raise error.inside("advance") from error
     return Advance(
         rule=AdvanceRule.BY_WEIGHTS,
         payees=_numbered(pairs, payees),
         lines=_lines_from(line, len(pairs)),
         weights=tuple([weighted.weight for weighted in named.lines]),
-        tie_order=_tie_order(pairs, at),
+        tie_order=tie_order,
     )
 
 
 def _numbered(pairs: list[Pair], payees: Payees) -> tuple[PayeeNumber, ...]:
-    return tuple([payees.setdefault(pair, PayeeNumber(len(payees) + 1)) for pair in pairs])
+    """Return the pairs' numbers, new ones counted on from the highest."""
+    if not payees:
+        numbers = _payees_to(len(pairs))  # the pairs of one tier are distinct
+        payees.update(zip(pairs, numbers, strict=True))
+        return numbers
+    for pair in pairs:
+        if pair not in payees:
+            payees[pair] = PayeeNumber(len(payees) + 1)
+    return tuple([payees[pair] for pair in pairs])
+
+
+@lru_cache(maxsize=4096)
+def _payees_to(count: int) -> tuple[PayeeNumber, ...]:
+    return tuple([PayeeNumber(number) for number in range(1, count + 1)])
 
 
 @lru_cache(maxsize=4096)
@@ -254,32 +295,33 @@ def _lines_from(first: int, count: int) -> tuple[Line, ...]:
     return tuple([Line(number) for number in range(first, first + count)])
 
 
-def _tie_order(pairs: list[Pair], at: str) -> tuple[int, ...]:
+def _tie_order(pairs: list[Pair]) -> tuple[int, ...]:
     """Return the places sorted by (recipient, service), empty when they stand so; a pair that stands twice is an error."""
-    ordered = sorted(pairs)
-    if len(set(pairs)) != len(pairs):
-        twice = next(pair for pair, after in pairwise(ordered) if pair == after)
-        places = [place for place, pair in enumerate(pairs) if pair == twice]
-        raise NamedTableError(f"{at}.lines[{places[1]}]", f"the same recipient and service as lines[{places[0]}]")
-    if ordered == pairs:
+    if all(map(lt, pairs, pairs[1:])):
         return ()
-    return tuple(sorted(range(len(pairs)), key=pairs.__getitem__))
+    if len(set(pairs)) == len(pairs):
+        return tuple(sorted(range(len(pairs)), key=pairs.__getitem__))
+    for place, pair in enumerate(pairs):
+        before = pairs.index(pair)
+        if before < place:
+            raise NamedTableError(f"lines[{place}]", f"the same recipient and service as lines[{before}]")
+    raise AssertionError("a set is shorter than its list only by repeats")
 
 
-def _named(names: dict[str, Named], name: str, at: str) -> Named:
+def _named(names: dict[str, Named], name: str, field: str) -> Named:
     number = names.get(name)
     if number is None:
-        raise NamedTableError(at, f"expected one of {', '.join(names)}, got {name[:_SHOWN_CHARACTERS]!r}")
+        raise NamedTableError(field, f"expected one of {', '.join(names)}, got {name[:_SHOWN_CHARACTERS]!r}")
     return number
 
 
-def _period_of(text: str, kind: Kind, at: str) -> int:
+def _period_of(text: str, kind: Kind) -> int:
     """Read YYYY-MM into year * 100 + month; only court costs may belong to no month."""
     if not text and kind is Kind.COSTS:
         return PERIOD_NONE
     period = _month_of(text)
     if period is None:
-        raise NamedTableError(at, f"expected YYYY-MM, got {text[:_SHOWN_CHARACTERS]!r}")
+        raise NamedTableError("period", f"expected YYYY-MM, got {text[:_SHOWN_CHARACTERS]!r}")
     return period
 
 
@@ -289,36 +331,45 @@ def _month_of(text: str) -> int | None:
     return None if match is None else int(match[1]) * 100 + int(match[2])
 
 
-def _designation_of(named: NamedDesignation, payees: Payees, at: str) -> Designation:
+def _designation_of(named: NamedDesignation, payees: Payees) -> Designation:
     fields = [name for name in named.__struct_fields__ if getattr(named, name) is not None]
     if len(fields) != 1:
-        raise NamedTableError(at, f"expected exactly one of {', '.join(named.__struct_fields__)}")
+        raise NamedTableError("", f"expected exactly one of {', '.join(named.__struct_fields__)}")
     if named.period is not None:
-        return Designation(period=_period_of(named.period, Kind.PRINCIPAL, f"{at}.period"))
+        return Designation(period=_period_of(named.period, Kind.PRINCIPAL))
     if named.pool is not None:
-        return Designation(pool=_named(POOL_NAMES, named.pool, f"{at}.pool"))
+        return Designation(pool=_named(POOL_NAMES, named.pool, "pool"))
     if named.penalty is not None:
-        return Designation(penalty_kopecks=_amount_of(named.penalty, f"{at}.penalty"))
+        return Designation(penalty_kopecks=_amount_of(named.penalty, "penalty"))
     if named.basket is not None:
-        items = enumerate(named.basket)
-        return Designation(basket=tuple([_item_of(item, payees, f"{at}.basket[{index}]") for index, item in items]))
+        return Designation(basket=_basket_of(named.basket, payees))
     if not named.court_order:
-        raise NamedTableError(f"{at}.court_order", "expected the number of a court order")
+        raise NamedTableError("court_order", "expected the number of a court order")
     return Designation(court_order=named.court_order)
 
 
-def _item_of(named: NamedBasketItem, payees: Payees, at: str) -> BasketItem:
-    kind = _named(KIND_NAMES, named.kind, f"{at}.kind")
+def _basket_of(named: tuple[NamedBasketItem, ...], payees: Payees) -> tuple[BasketItem, ...]:
+    items: list[BasketItem] = []
+    for item in named:
+        try:
+            items.append(_item_of(item, payees))
+        except NamedTableError as error:
+            raise error.inside(f"basket[{len(items)}]") from error
+    return tuple(items)
+
+
+def _item_of(named: NamedBasketItem, payees: Payees) -> BasketItem:
+    kind = _named(KIND_NAMES, named.kind, "kind")
     return BasketItem(
-        pool=_named(POOL_NAMES, named.pool, f"{at}.pool"),
-        period=_period_of(named.period, kind, f"{at}.period"),
+        pool=_named(POOL_NAMES, named.pool, "pool"),
+        period=_period_of(named.period, kind),
         kind=kind,
         payee=payees.get((named.recipient, named.service)),
-        amount_kopecks=_amount_of(named.amount, f"{at}.amount"),
+        amount_kopecks=_amount_of(named.amount, "amount"),
     )
 
 
-def _amount_of(amount: int, at: str) -> int:
+def _amount_of(amount: int, field: str) -> int:
     if not 0 < amount <= AMOUNT_KOPECKS_MAX:
-        raise NamedTableError(at, f"expected 1 to {AMOUNT_KOPECKS_MAX} kopecks, got {amount}")
+        raise NamedTableError(field, f"expected 1 to {AMOUNT_KOPECKS_MAX} kopecks, got {amount}")
     return amount

@@ -1,6 +1,6 @@
 """Station 4: one payment divided by its personal account's allocation table (design §3, law.md 1.5-1.9)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -36,8 +36,8 @@ class Credit(NamedTuple):
     parts: tuple[int, ...]
 
 
-class First(NamedTuple):
-    """Tiers that come before the general order, and the most kopecks they take together as such."""
+class Order(NamedTuple):
+    """Distinct tiers in the order they are filled, why, and the most kopecks they take together as such."""
 
     reason: Reason
     tiers: Sequence[int]
@@ -50,21 +50,14 @@ def split_amount(table: AllocationTable, amount_kopecks: int, designation: Desig
     The answer is parallel to ``table`` and sums to the payment; advance money that no line can be given is unallocated.
     """
     visits, left, ignored = credit_tiers(table, amount_kopecks, designation)
-    shares: list[tuple[int, ...] | None] = [None] * len(table.tiers)
-    credited = 0
+    given: dict[int, tuple[int, ...]] = {}
     for _, index, _, _, parts in visits:
-        credited += sum(parts)
-        before = shares[index]
-        shares[index] = parts if before is None else added(before, parts)
+        given[index] = added(given[index], parts) if index in given else parts
+    shares = tuple([given[i] if i in given else (0,) * len(tier.lines) for i, tier in enumerate(table.tiers)])
     advance = advance_shares(table, left) if left else ()
     unallocated = 0 if advance else left
-    assert credited + sum(advance) + unallocated == amount_kopecks, "a split must sum to its payment"
-    return Split(
-        shares=tuple([(0,) * len(table.tiers[i].lines) if part is None else part for i, part in enumerate(shares)]),
-        advance=advance,
-        unallocated=unallocated,
-        ignored=ignored,
-    )
+    assert sum(map(sum, shares)) + sum(advance) + unallocated == amount_kopecks, "a split must sum to its payment"
+    return Split(shares=shares, advance=advance, unallocated=unallocated, ignored=ignored)
 
 
 def credit_tiers(
@@ -73,106 +66,113 @@ def credit_tiers(
     """Return the visits to tiers in order, what is left after them, and the indexes of basket items not honoured."""
     if amount_kopecks <= 0:
         raise ValueError("a payment must be above zero")
-    visits = Visits(table)
+    visits: list[Credit] = []
+    paid_now: dict[int, tuple[int, ...]] = {}
     left = amount_kopecks
     ignored: tuple[int, ...] = ()
     if designation is not None and designation.basket is not None:
-        left, ignored = visits.choose(designation.basket, left)
+        visits, ignored = credit_basket(table, designation.basket, left)
+        left -= _remember(visits, paid_now)
     else:
         first = first_tiers(table, amount_kopecks, designation)
         if first is not None:
-            offered = min(left, first.limit)
-            left += visits.credit(first.reason, first.tiers, offered) - offered
+            visits = _fill_tiers(table, first, paid_now)
+            left -= _remember(visits, paid_now)
     if left:
         general = [index for index, tier in enumerate(table.tiers) if not tier.designated_only]
-        left = visits.credit(Reason.GENERAL_ORDER, general, left)
-    return visits.credits, left, ignored
+        last = _fill_tiers(table, Order(Reason.GENERAL_ORDER, general, left), paid_now)
+        visits += last
+        left -= sum([sum(visit.parts) for visit in last])
+    return visits, left, ignored
 
 
-def first_tiers(table: AllocationTable, amount_kopecks: int, designation: Designation | None) -> First | None:
+def _fill_tiers(table: AllocationTable, order: Order, paid_now: dict[int, tuple[int, ...]]) -> list[Credit]:
+    """Fill distinct tiers in order with up to ``order.limit`` kopecks; ``paid_now`` has the tiers credited before."""
+    reason, indexes, left = order
+    visits = []
+    for index in indexes:
+        tier = table.tiers[index]
+        paid = paid_now.get(index, tier.paid)
+        parts = fill(left, tier.weights, paid, tie_of(table, tier.tie_order))
+        given = sum(parts)
+        if given:
+            visits.append(Credit(reason, index, left, paid, parts))
+            left -= given
+            if not left:
+                break
+    return visits
+
+
+def _remember(visits: list[Credit], paid_now: dict[int, tuple[int, ...]]) -> int:
+    """Note in ``paid_now`` what the visits made of the tiers; return the kopecks they gave."""
+    given = 0
+    for _, index, _, paid, parts in visits:
+        paid_now[index] = added(paid, parts)
+        given += sum(parts)
+    return given
+
+
+def first_tiers(table: AllocationTable, amount_kopecks: int, designation: Designation | None) -> Order | None:
     """Return what the payer named other than by a basket, or the printed total that an unnamed amount equals."""
     if designation is None:
         for total in table.totals:
             if total.amount == amount_kopecks:
-                return First(Reason.PRINTED_TOTAL, total.tiers, amount_kopecks)
+                return Order(Reason.PRINTED_TOTAL, total.tiers, amount_kopecks)
         return None
     tiers = table.tiers
     if designation.period is not None:
         period = designation.period
         named = [i for i, t in enumerate(tiers) if t.period == period and t.pool == Pool.MAIN and t.kind == Kind.PRINCIPAL]
-        return First(Reason.PERIOD_NAMED, named, amount_kopecks)
+        return Order(Reason.PERIOD_NAMED, named, amount_kopecks)
     if designation.pool is not None:
         named = [i for i, tier in enumerate(tiers) if tier.pool == designation.pool]
-        return First(Reason.POOL_NAMED, named, amount_kopecks)
+        return Order(Reason.POOL_NAMED, named, amount_kopecks)
     if designation.penalty_kopecks is not None:
         named = [i for i, tier in enumerate(tiers) if tier.kind == Kind.PENALTY]
-        return First(Reason.PENALTY_NAMED, named, designation.penalty_kopecks)
+        return Order(Reason.PENALTY_NAMED, named, min(amount_kopecks, designation.penalty_kopecks))
     if designation.court_order:
         named = [i for i, tier in enumerate(tiers) if tier.court_order == designation.court_order]
-        return First(Reason.COURT_ORDER_NAMED, named, amount_kopecks)
+        return Order(Reason.COURT_ORDER_NAMED, named, amount_kopecks)
     return None
 
 
-class Visits:
-    """The visits made to one table's tiers in the course of one split; a later visit sees what an earlier one gave."""
-
-    def __init__(self, table: AllocationTable) -> None:
-        self.table = table
-        self.credits: list[Credit] = []
-        self._paid: dict[int, tuple[int, ...]] = {}
-
-    def credit(self, reason: Reason, tiers: Iterable[int], left: int) -> int:
-        """Fill ``tiers`` in order with ``left`` kopecks; return what they did not take."""
-        table = self.table
-        for index in tiers:
-            if not left:
-                break
+def credit_basket(table: AllocationTable, basket: Sequence[BasketItem], left: int) -> tuple[list[Credit], tuple[int, ...]]:
+    """Credit chosen lines in the order given, at most ``left`` kopecks; return the visits and the items not honoured."""
+    visits: list[Credit] = []
+    ignored = []
+    paid_now: dict[int, tuple[int, ...]] = {}
+    for number, item in enumerate(basket):
+        places = _places_of(table, item)
+        if not places:
+            ignored.append(number)
+        wanted = min(item.amount_kopecks, left)
+        for index, place in places:
             tier = table.tiers[index]
-            paid = self._paid.get(index, tier.paid)
-            parts = fill(left, tier.weights, paid, tie_of(table, tier.tie_order))
-            left -= self._record(Credit(reason, index, left, paid, parts))
-        return left
+            paid = paid_now.get(index, tier.paid)
+            part = min(wanted, caps_of(tier.weights, paid)[place])
+            if part:
+                parts = (0,) * place + (part,) + (0,) * (len(paid) - place - 1)
+                visits.append(Credit(Reason.BASKET_NAMED, index, wanted, paid, parts))
+                paid_now[index] = added(paid, parts)
+                wanted -= part
+                left -= part
+    return visits, tuple(ignored)
 
-    def choose(self, basket: Sequence[BasketItem], left: int) -> tuple[int, tuple[int, ...]]:
-        """Credit chosen lines in the order given; return what is left and the indexes of items that cannot be honoured."""
-        ignored = []
-        for number, item in enumerate(basket):
-            places = self._places_of(item)
-            if not places:
-                ignored.append(number)
-            wanted = min(item.amount_kopecks, left)
-            left -= wanted
-            for index, place in places:
-                wanted -= self._choose_line(index, place, wanted)
-            left += wanted
-        return left, tuple(ignored)
 
-    def _places_of(self, item: BasketItem) -> list[tuple[int, int]]:
-        """Return (tier, line) indexes meant by an item; none for an unknown or forbidden one (ПП 354 п. 118)."""
-        if item.pool == Pool.MAIN and item.kind == Kind.PRINCIPAL and not self.table.per_service_payment:
-            return []
-        meaning = (item.pool, item.period, item.kind)
-        return [
-            (index, place)
-            for index, tier in enumerate(self.table.tiers)
-            if (tier.pool, tier.period, tier.kind) == meaning
-            for place, payee in enumerate(tier.payees)
-            if payee == item.payee
-        ]
-
-    def _choose_line(self, index: int, place: int, wanted: int) -> int:
-        tier = self.table.tiers[index]
-        paid = self._paid.get(index, tier.paid)
-        part = min(wanted, caps_of(tier.weights, paid)[place])
-        parts = tuple([part if i == place else 0 for i in range(len(paid))])
-        return self._record(Credit(Reason.BASKET_NAMED, index, wanted, paid, parts))
-
-    def _record(self, credit: Credit) -> int:
-        given = sum(credit.parts)
-        if given:
-            self.credits.append(credit)
-            self._paid[credit.tier] = added(credit.paid, credit.parts)
-        return given
+def _places_of(table: AllocationTable, item: BasketItem) -> list[tuple[int, int]]:
+    """Return the (tier, line) indexes an item means; none for an unknown or forbidden one (ПП 354 п. 118)."""
+    if item.payee is None:
+        return []
+    if item.pool == Pool.MAIN and item.kind == Kind.PRINCIPAL and not table.per_service_payment:
+        return []
+    meaning = (item.pool, item.period, item.kind)
+    return [
+        (index, place)
+        for index, tier in enumerate(table.tiers)
+        if (tier.pool, tier.period, tier.kind) == meaning
+        for place, payee in enumerate(tier.payees)
+        if payee == item.payee
+    ]
 
 
 def tie_of(table: AllocationTable, order: tuple[int, ...]) -> Tie:
