@@ -1,0 +1,201 @@
+"""``kopeck run``: serve until told to stop, with the demo town or with a channel configuration of your own."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable
+from pathlib import Path
+
+import asyncpg
+import click
+import msgspec
+import structlog
+
+from kopeck.channels import ChannelConfigError, ChannelsFile, read_channels, register_channels
+from kopeck.clock import utc_now
+from kopeck.commands.migrate import migrate_ledger
+from kopeck.commands.options import data_option
+from kopeck.config import Config, ConfigError, read_config
+from kopeck.demo.channels import demo_channels_file
+from kopeck.demo.network import MOSCOW
+from kopeck.demo.start import TownFailed, TownWish, list_payable_accounts, sample_accounts, settle_town
+from kopeck.demo.town import ACCOUNTS_MAX, ACCOUNTS_MIN
+from kopeck.demo.traffic import PayableAccount, Traffic
+from kopeck.embedded.folder import FolderError
+from kopeck.embedded.leftover import ServerError
+from kopeck.embedded.servers import Servers, start_servers
+from kopeck.endpoints import NO_ACCOUNTS, AccountSample, Endpoints, remove_endpoints
+from kopeck.live_screen import pay_by_curl, show_house
+from kopeck.running import House, keep_house, stop_on_signals
+from kopeck.supervisor import ListenError, Supervisor
+from ledger.journal import create_ledger
+from ledger.migrate import MigrationError
+from schemas.channel import Channel
+
+PROCESSES = 2
+RATE_MAX = 1_000
+
+_log = structlog.get_logger("kopeck.run")
+
+
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line chose; ``channels`` None means the demo, ``duration_s`` 0 means until stopped."""
+
+    wish: TownWish
+    traffic: bool
+    rate: int
+    channels: Path | None
+    duration_s: int
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """A ledger ready to be served."""
+
+    books: int
+    channels: tuple[Channel, ...]
+    accounts: AccountSample = NO_ACCOUNTS
+    payable: tuple[PayableAccount, ...] = ()
+
+
+@click.command()
+@data_option
+@click.option("--host", default=None, help="Address to listen on; KOPECK_HOST or 127.0.0.1.")
+@click.option("--port", type=int, default=None, help="Port to listen on, 0 for a free one; KOPECK_PORT or 8040.")
+@click.option("--processes", type=int, default=None, help="Gateway processes on the port; KOPECK_GATEWAYS or 2.")
+@click.option(
+    "--accounts",
+    type=click.IntRange(ACCOUNTS_MIN, ACCOUNTS_MAX),
+    default=10_000,
+    show_default=True,
+    help="Size of a new demo town.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="What a new demo town and its traffic are drawn from.")
+@click.option("--traffic/--no-traffic", default=True, help="Send demo payments, or none.")
+@click.option("--rate", type=click.IntRange(1, RATE_MAX), default=5, show_default=True, help="Demo payments a second.")
+@click.option(
+    "--channels",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Channels of your own (docs/channels.md): no demo town.",
+)
+@click.option("--duration", type=click.IntRange(0), default=0, help="Stop by itself after so many seconds of service.")
+def run(
+    data_dir: Path | None,
+    host: str | None,
+    port: int | None,
+    processes: int | None,
+    accounts: int,
+    seed: int,
+    traffic: bool,
+    rate: int,
+    channels: Path | None,
+    duration: int,
+) -> None:
+    """Serve payments: embedded servers, gateway processes, workers; the demo town unless --channels is given."""
+    options = RunOptions(
+        wish=TownWish(accounts=accounts, seed=seed), traffic=traffic, rate=rate, channels=channels, duration_s=duration
+    )
+    gateways = processes if processes is not None or "KOPECK_GATEWAYS" in os.environ else PROCESSES
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    _start_log()
+    try:
+        config = read_config(os.environ, data_dir=data_dir, host=host, port=port, gateways=gateways)
+        with start_servers(config.data_dir, config) as servers:
+            remove_endpoints(servers.folder)
+            asyncio.run(_run(config, options, servers))
+    except (ConfigError, ChannelConfigError, FolderError, ServerError, MigrationError, ListenError, TownFailed) as error:
+        raise click.ClickException(str(error)) from error
+
+
+async def _run(config: Config, options: RunOptions, servers: Servers) -> None:
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    prepared = await _prepare(config, options, servers)
+    house = House(
+        folder=servers.folder,
+        host=config.host,
+        port=config.port,
+        processes=config.gateways,
+        books=prepared.books,
+        log_level=config.log_level,
+        connections=servers.connections,
+        channels=prepared.channels,
+        accounts=prepared.accounts,
+        with_secrets=options.channels is None,
+    )
+
+    async def beside(endpoints: Endpoints, supervisor: Supervisor, stopping: asyncio.Event) -> None:
+        await _accompany(options, prepared, (endpoints, supervisor, stopping))
+
+    if not stop.is_set():
+        await keep_house(house, servers, stop, beside)
+    _log.info("stopped")
+
+
+async def _prepare(config: Config, options: RunOptions, servers: Servers) -> Prepared:
+    """Migrate, create the ledger, register the channels and settle the demo town."""
+    applied = await migrate_ledger(servers.connections)
+    if applied:
+        _log.info("migrated", applied=len(applied))
+    owner = await asyncpg.connect(servers.connections.owner_dsn)
+    try:
+        books = await create_ledger(owner, config.books)
+    finally:
+        await owner.close()
+    servers.publish()
+    demo = options.channels is None
+    file = read_channels(options.channels or demo_channels_file(servers.folder), os.environ)
+    connection = await asyncpg.connect(servers.connections.services_dsn)
+    try:
+        channels = await _register(connection, file)
+        if not demo:
+            return Prepared(books=books, channels=channels)
+        await settle_town(connection, servers.folder, options.wish, utc_now, lambda words: _log.info(words))
+        return Prepared(
+            books=books,
+            channels=channels,
+            accounts=await sample_accounts(connection),
+            payable=await list_payable_accounts(connection),
+        )
+    finally:
+        await connection.close()
+
+
+async def _register(connection: "asyncpg.Connection[asyncpg.Record]", file: ChannelsFile) -> tuple[Channel, ...]:
+    return await register_channels(connection, file, today=utc_now().astimezone(MOSCOW).date())
+
+
+async def _accompany(options: RunOptions, prepared: Prepared, served: tuple[Endpoints, Supervisor, asyncio.Event]) -> None:
+    """Show the ready house, send the demo's payments and look at the clock, until the event is set."""
+    endpoints, supervisor, stop = served
+    if command := pay_by_curl(endpoints):
+        _log.info("try", command=command)
+    together: list[Awaitable[None]] = [show_house(endpoints, supervisor, stop)]
+    if options.traffic and prepared.payable:
+        sending = Traffic(endpoints.channels, prepared.payable, seed=options.wish.seed, rate=options.rate, utc_now=utc_now)
+        together.append(sending.run(stop))
+    if options.duration_s:
+        together.append(_stop_after(options.duration_s, stop))
+    async with asyncio.TaskGroup() as tasks:
+        for one in together:
+            tasks.create_task(_awaited(one))
+
+
+async def _awaited(one: Awaitable[None]) -> None:
+    await one
+
+
+async def _stop_after(seconds: int, stop: asyncio.Event) -> None:
+    asyncio.get_running_loop().call_later(seconds, stop.set)
+    await stop.wait()
+
+
+def _start_log() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )

@@ -1,0 +1,39 @@
+"""One gateway process: ``python -m kopeck.gateway_process``, a child of kopeck/supervisor.py."""
+
+import socket
+
+import msgspec
+import uvloop
+
+from gateway.serve import serve
+from gateway.settings import GatewaySettings
+from kopeck.child_log import start_log
+from kopeck.clock import utc_now
+from kopeck.supervisor import Lifeline
+
+
+class GatewayOrders(msgspec.Struct, frozen=True, kw_only=True):
+    """What the parent tells a gateway: its settings, the number of the inherited listening socket, its log's level."""
+
+    gateway: GatewaySettings
+    listener_fd: int
+    log_level: str
+
+
+async def _serve(lifeline: Lifeline, orders: GatewayOrders) -> None:
+    lifeline.watch()
+    listener = socket.socket(fileno=orders.listener_fd)
+    listener.setblocking(False)
+    await serve(orders.gateway, listener, lifeline.stop, lifeline.ready, utc_now)
+
+
+def main() -> None:
+    """Serve until the parent says stop or is gone."""
+    lifeline = Lifeline()
+    orders = msgspec.json.decode(lifeline.settings, type=GatewayOrders)
+    start_log(orders.log_level)
+    uvloop.run(_serve(lifeline, orders))
+
+
+if __name__ == "__main__":
+    main()

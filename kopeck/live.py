@@ -1,0 +1,162 @@
+"""What a running house shows: payments with their splits, balances, lag. It reads through the reader role and /metrics only.
+
+Two short statements and one scrape in two seconds, by primary key or over the folded balances: the load is not felt.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+
+import aiohttp
+import asyncpg
+import msgspec
+from prometheus_client.parser import text_string_to_metric_families
+
+from ledger.chart import AccountKind, parts_of
+from ledger.statements import load_statements
+from schemas.ids import LedgerAccount
+from schemas.journal import EntryKind
+from schemas.outcome import SuspenseReason
+
+PERIOD_S = 2.0
+TIMEOUT_S = 10
+LATEST_MAX = 8
+_SQL = load_statements("kopeck/statements/live.sql")
+_UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+class LatestEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A journal entry to show; ``split`` is recipient -> kopecks, ``reason`` why it went to suspense, else empty."""
+
+    at: str
+    channel: str
+    external_id: str
+    account_number: str
+    kind: str
+    amount: int
+    split: dict[str, int]
+    reason: str
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One look at the house. Money in kopecks; ``by_recipient`` is owed now, ``by_kind`` credit less debit.
+
+    ``answers`` counts answers since the start by kind, ``per_second`` is the rate of recorded payments since the last look,
+    ``trial_balance`` is debits less credits over every ledger account: 0, or the ledger is broken.
+    """
+
+    latest: tuple[LatestEntry, ...]
+    by_recipient: dict[str, int]
+    by_kind: dict[str, int]
+    trial_balance: int
+    answers: dict[str, int]
+    per_second: float
+    lag_entries: dict[str, int]
+    fault: str = ""
+
+
+NOTHING = Snapshot(
+    latest=(), by_recipient={}, by_kind={}, trial_balance=0, answers={}, per_second=0.0, lag_entries={}
+)  # fmt: skip
+
+
+class Watcher:
+    """Looks at the house every PERIOD_S; ``seen`` is the last look."""
+
+    def __init__(self, reader_dsn: str, metrics_url: str) -> None:
+        self.seen = NOTHING
+        self._reader_dsn = reader_dsn
+        self._metrics_url = metrics_url
+        self._payees: dict[int, str] = {}
+        self._counted: tuple[float, int] | None = None
+
+    async def run(self, stop: asyncio.Event, shown: Callable[[Snapshot], None]) -> None:
+        """Look and show until ``stop``; an unreachable database or gateway is shown as a fault, not raised."""
+        connection: asyncpg.Connection[asyncpg.Record] | None = None
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session:
+            while not stop.is_set():
+                try:
+                    if connection is None or connection.is_closed():
+                        connection = await asyncpg.connect(self._reader_dsn, timeout=TIMEOUT_S, command_timeout=TIMEOUT_S)
+                    self.seen = await self._look(connection, session)
+                except (*_UNREACHABLE, aiohttp.ClientError) as error:
+                    self.seen = msgspec.structs.replace(self.seen, fault=type(error).__name__)
+                shown(self.seen)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), PERIOD_S)
+        if connection is not None:
+            with suppress(*_UNREACHABLE):
+                await connection.close()
+
+    async def _look(self, connection: "asyncpg.Connection[asyncpg.Record]", session: aiohttp.ClientSession) -> Snapshot:
+        latest = await connection.fetch(_SQL["list_latest"], LATEST_MAX)
+        balances = await connection.fetch(_SQL["list_balances"])
+        payees = {parts_of(row["account"]).subject for row in balances} | {
+            parts_of(account).subject for row in latest for account in row["accounts"]
+        }
+        if not payees <= self._payees.keys():
+            self._payees = dict.fromkeys(payees, "") | {
+                row["payee"]: row["name"] for row in await connection.fetch(_SQL["list_payees"])
+            }
+        answers, lags = await self._scrape(session)
+        return Snapshot(
+            latest=tuple(self._entry(row) for row in latest),
+            by_recipient=self._by_recipient(balances),
+            by_kind=_by_kind(balances),
+            trial_balance=sum(row["debit"] - row["credit"] for row in balances),
+            answers=answers,
+            per_second=self._rate(answers.get("recorded", 0)),
+            lag_entries=lags,
+        )
+
+    def _entry(self, row: asyncpg.Record) -> LatestEntry:
+        split: Counter[str] = Counter()
+        for account, amount in zip(row["accounts"], row["amounts"], strict=True):
+            parts = parts_of(LedgerAccount(account))
+            if amount < 0:
+                name = self._payees.get(parts.subject, "") if parts.kind is AccountKind.PAYABLE else parts.kind.name.lower()
+                split[name] -= amount
+        return LatestEntry(
+            at=f"{row['recorded_at']:%H:%M:%S}",
+            channel=str(row["channel"] or ""),
+            external_id=str(row["external_id"]),
+            account_number=str(row["number"] or ""),
+            kind=EntryKind(row["kind"]).name.lower(),
+            amount=row["amount"],
+            split=dict(split),
+            reason=SuspenseReason(row["reason"]).name.lower() if row["reason"] else "",
+        )
+
+    def _by_recipient(self, balances: list[asyncpg.Record]) -> dict[str, int]:
+        owed: defaultdict[str, int] = defaultdict(int)
+        for row in balances:
+            parts = parts_of(row["account"])
+            if parts.kind is AccountKind.PAYABLE:
+                owed[self._payees.get(parts.subject, "")] += row["credit"] - row["debit"]
+        return dict(sorted(owed.items(), key=lambda item: -item[1]))
+
+    def _rate(self, recorded: int) -> float:
+        now = asyncio.get_running_loop().time()
+        before, self._counted = self._counted, (now, recorded)
+        return max(0, recorded - before[1]) / (now - before[0]) if before else 0.0
+
+    async def _scrape(self, session: aiohttp.ClientSession) -> tuple[dict[str, int], dict[str, int]]:
+        async with session.get(self._metrics_url) as response:
+            text = await response.text()
+        answers: Counter[str] = Counter()
+        lags: Counter[str] = Counter()
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if sample.name == "kopeck_payments_total":
+                    answers[sample.labels["answer"]] += int(sample.value)
+                elif sample.name == "kopeck_consumer_lag_entries":
+                    lags[sample.labels["consumer"]] += int(sample.value)
+        return dict(answers), dict(lags)
+
+
+def _by_kind(balances: list[asyncpg.Record]) -> dict[str, int]:
+    sums: Counter[AccountKind] = Counter()
+    for row in balances:
+        sums[parts_of(row["account"]).kind] += row["credit"] - row["debit"]
+    return {kind.name.lower(): sums[kind] for kind in sorted(sums)}

@@ -1,0 +1,182 @@
+"""One run of the house: gateway processes and workers under the supervisor, endpoints.json, the demo beside them."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import structlog
+from prometheus_client import multiprocess
+
+from gateway.settings import GatewaySettings
+from kopeck.embedded.servers import Connections, Servers
+from kopeck.endpoints import (
+    NO_ACCOUNTS,
+    AccountSample,
+    Endpoints,
+    base_url_of,
+    channel_endpoints,
+    remove_endpoints,
+    write_endpoints,
+)
+from kopeck.gateway_process import GatewayOrders
+from kopeck.supervisor import ChildSpec, Supervisor, open_listener
+from kopeck.workers_process import WorkersOrders
+from schemas.channel import Channel
+
+SERVERS_POLL_S = 1.0
+METRICS_FOLDER = "metrics"
+LOGS_FOLDER = "logs"
+
+_log = structlog.get_logger("kopeck.run")
+
+
+class House(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run is made of once the ledger is ready. ``with_secrets``: the demo's credentials may be written down."""
+
+    folder: Path
+    host: str
+    port: int
+    processes: int
+    books: int
+    log_level: str
+    connections: Connections
+    channels: tuple[Channel, ...]
+    accounts: AccountSample = NO_ACCOUNTS
+    with_secrets: bool = False
+
+    def __repr__(self) -> str:
+        """Name the folder only."""
+        return f"House({str(self.folder)!r})"
+
+
+Beside = Callable[[Endpoints, Supervisor, asyncio.Event], Awaitable[None]]
+"""What runs beside a ready house until the event is set: traffic and the live view."""
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Set ``stop`` on SIGTERM and SIGINT of this process, in the running loop."""
+    loop = asyncio.get_running_loop()
+    for order in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(order, stop.set)
+
+
+async def keep_house(house: House, servers: Servers, stop: asyncio.Event, beside: Beside) -> None:
+    """Serve until ``stop``; endpoints.json stands while every process is ready. Raises ListenError."""
+    listener = await open_listener(house.host, house.port)
+    metrics = _fresh_folder(house.folder / METRICS_FOLDER)
+    house.folder.joinpath(LOGS_FOLDER).mkdir(mode=0o700, exist_ok=True)
+    supervisor = Supervisor(_child_specs(house, listener, metrics), ended=lambda pid: _forget_metrics(pid, metrics))
+
+    async def while_running() -> None:
+        watching = asyncio.create_task(_keep_servers(servers, stop))
+        try:
+            await _serve_until(stop, house, listener, supervisor, beside)
+        finally:
+            remove_endpoints(house.folder)
+            await watching
+
+    try:
+        await supervisor.run(while_running)
+    finally:
+        listener.close()
+
+
+async def _serve_until(
+    stop: asyncio.Event, house: House, listener: socket.socket, supervisor: Supervisor, beside: Beside
+) -> None:
+    waiting = [asyncio.create_task(supervisor.wait_ready()), asyncio.create_task(stop.wait())]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    try:
+        if not stop.is_set():
+            endpoints = _endpoints(house, listener.getsockname()[1])
+            write_endpoints(house.folder, endpoints)
+            _log.info("ready", base_url=endpoints.base_url)
+            await beside(endpoints, supervisor, stop)
+            await stop.wait()
+    finally:
+        stop.set()
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def _keep_servers(servers: Servers, stop: asyncio.Event) -> None:
+    """Start embedded servers again that ended by themselves."""
+    while not stop.is_set():
+        for name in await asyncio.to_thread(servers.restart_dead):
+            _log.warning("server_restarted", server=name)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), SERVERS_POLL_S)
+
+
+def _endpoints(house: House, port: int) -> Endpoints:
+    base_url = base_url_of(house.host, port)
+    return Endpoints(
+        base_url=base_url,
+        channels=channel_endpoints(house.channels, base_url, with_secrets=house.with_secrets),
+        metrics=f"{base_url}/metrics",
+        healthz=f"{base_url}/healthz",
+        readyz=f"{base_url}/readyz",
+        accounts=house.accounts,
+        transit_accounts=tuple(sorted({channel.transit_account for channel in house.channels})),
+        postgres=house.connections.reader_dsn,
+        pid=os.getpid(),
+        data=str(house.folder),
+    )
+
+
+def _child_specs(house: House, listener: socket.socket, metrics: Path) -> list[ChildSpec]:
+    # Set before the child imports prometheus_client, which reads it once.
+    environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(metrics), "PYTHONUNBUFFERED": "1"}
+    logs = house.folder / LOGS_FOLDER
+    gateways = [
+        ChildSpec(
+            name=f"gateway-{index}",
+            module="kopeck.gateway_process",
+            settings=msgspec.json.encode(_gateway_orders(house, index, listener.fileno())),
+            environ=environ,
+            log=logs / f"gateway-{index}.log",
+            pass_fds=(listener.fileno(),),
+        )
+        for index in range(house.processes)
+    ]
+    workers = WorkersOrders(services_dsn=house.connections.services_dsn, log_level=house.log_level)
+    return [
+        *gateways,
+        ChildSpec(
+            name="workers",
+            module="kopeck.workers_process",
+            settings=msgspec.json.encode(workers),
+            environ=environ,
+            log=logs / "workers.log",
+        ),
+    ]
+
+
+def _gateway_orders(house: House, index: int, listener_fd: int) -> GatewayOrders:
+    settings = GatewaySettings(
+        gateway_dsn=house.connections.gateway_dsn,
+        redis_url=house.connections.redis_url,
+        channels=house.channels,
+        spaces=tuple(sorted({(channel.space_name, channel.space) for channel in house.channels})),
+        books=house.books,
+        process_index=index,
+    )
+    return GatewayOrders(gateway=settings, listener_fd=listener_fd, log_level=house.log_level)
+
+
+def _fresh_folder(path: Path) -> Path:
+    """Metrics of a finished run are not this run's."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(mode=0o700)
+    return path
+
+
+def _forget_metrics(pid: int, folder: Path) -> None:
+    multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
