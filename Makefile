@@ -57,4 +57,4 @@ lock: setup
 
 clean:
 	@if [ -d .data ] && [ -x $(PY) ]; then $(PY) -m kopeck clean --yes --data .data; fi
-	rm -rf .venv build kopeck.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .data .venv build kopeck.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -29,6 +29,7 @@ COMMANDS = {
     "clean": "kopeck.commands.clean",
 }
 """Command -> module; the module exports a click command named as the command."""
+SUMMARY_CHARACTERS_MAX = 90
 
 
 class LazyGroup(click.Group):
@@ -42,10 +43,25 @@ class LazyGroup(click.Group):
         """Import one command; None for a name that is not a command here."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        try:
+            command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        except ImportError as error:
+            raise click.ClickException(f"{cmd_name} cannot be loaded: {error}") from error
         if not isinstance(command, click.Command):
             raise TypeError(f"{COMMANDS[cmd_name]}.{cmd_name} is not a click command")
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands; one that cannot be loaded is listed with the reason."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self._summary(ctx, name)) for name in self.list_commands(ctx)])
+
+    def _summary(self, ctx: click.Context, name: str) -> str:
+        try:
+            command = self.get_command(ctx, name)
+        except click.ClickException as error:
+            return error.message
+        return "" if command is None else command.get_short_help_str(SUMMARY_CHARACTERS_MAX)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; an expected error becomes one message and exit code 1 instead of a traceback."""

@@ -151,7 +151,7 @@ def tests_assert(source: Source) -> Iterator[Fault]:
 
 def docstrings(source: Source) -> Iterator[Fault]:
     """Every module says what it is; public functions of the lower rooms say what the signature does not."""
-    if ast.get_docstring(source.tree) is None:
+    if source.tree.body and ast.get_docstring(source.tree) is None:
         yield _fault(source, 1, "no module docstring: say what the file is and which station of the way (design.md 1)")
     if not _is_in(source, DOCUMENTED_FOLDERS):
         return

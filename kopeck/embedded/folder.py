@@ -44,16 +44,21 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def prepare_folder(path: Path) -> Path:
-    """Make the folder if need be, private (0700), and return it absolute; FolderError when it is another's."""
-    folder = path.absolute()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    owner = folder.stat().st_uid
-    if owner != os.geteuid():
+    """The folder, absolute and with links resolved; made private (0700) when it is new, left as it is otherwise.
+
+    Raises FolderError when it belongs to another user or others may write in it.
+    """
+    folder = path.resolve()
+    if not folder.exists():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.stat()
+    if found.st_uid != os.geteuid():
         raise FolderError(
-            f"{folder} belongs to the user with id {owner} and this program runs as {os.geteuid()}: "
+            f"{folder} belongs to the user with id {found.st_uid} and this program runs as {os.geteuid()}: "
             "run it as the folder's owner, or name another folder with --data"
         )
-    folder.chmod(0o700)
+    if found.st_mode & 0o022:
+        raise FolderError(f"others may write in {folder}: name another folder with --data, or take that right away")
     return folder
 
 
@@ -100,17 +105,16 @@ def write_private(path: Path, content: bytes) -> None:
     Path(name).replace(path)
 
 
-def socket_folder(folder: Path) -> Path:
+def socket_folder(folder: Path, *, make: bool = True) -> Path:
     """A private folder for unix sockets: DIR/run, or, when that path is too long for a socket, one in the temporary
-    folder named after DIR, so that a later start finds the same one."""
+    folder named after DIR, so that a later start finds the same one. ``make=False`` only names it."""
     inside = folder / "run"
-    if len(os.fsencode(inside / LONGEST_SOCKET_NAME)) <= SOCKET_PATH_BYTES_MAX:
-        inside.mkdir(mode=0o700, exist_ok=True)
-        return inside
+    fits = len(os.fsencode(inside / LONGEST_SOCKET_NAME)) <= SOCKET_PATH_BYTES_MAX
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
-    outside = Path(tempfile.gettempdir()) / f"kopeck-{os.geteuid()}-{name}"
-    outside.mkdir(mode=0o700, exist_ok=True)
-    found = outside.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-        raise FolderError(f"{outside} is not a private folder of this user: remove it, or use a --data with a shorter path")
-    return outside
+    chosen = inside if fits else Path(tempfile.gettempdir()) / f"kopeck-{os.geteuid()}-{name}"
+    if make:
+        chosen.mkdir(mode=0o700, exist_ok=True)
+        found = chosen.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+            raise FolderError(f"{chosen} is not a private folder of this user: remove it, or name a shorter path with --data")
+    return chosen

@@ -43,9 +43,10 @@ def command_line(pid: int) -> tuple[str, ...]:
     proc = Path("/proc") / str(pid)
     if Path("/proc/self/cmdline").exists():
         try:
-            return tuple(proc.joinpath("cmdline").read_bytes().decode("utf-8", "surrogateescape").split("\0"))
+            line = proc.joinpath("cmdline").read_bytes().decode("utf-8", "surrogateescape")
         except OSError:
             return ()
+        return tuple(part for part in line.split("\0") if part)
     shown = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return (shown.stdout.strip(),) if shown.stdout.strip() else ()
 

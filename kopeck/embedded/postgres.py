@@ -13,7 +13,7 @@ from io import BufferedWriter
 from pathlib import Path
 from urllib.parse import quote
 
-from kopeck.embedded.leftover import ServerError, stop_leftover, wait_until
+from kopeck.embedded.leftover import ServerError, read_pid, stop_leftover, wait_until
 from kopeck.embedded.place import CHILD_ENVIRONMENT, Account, Place, postgres_binaries, postgres_place, run_as
 
 PORT = 5432
@@ -79,9 +79,11 @@ class EmbeddedPostgres:
 
     def start(self) -> None:
         """Make the cluster if the folder is new, stop a leftover server of this folder, start and wait until ready."""
+        cluster = self.place.cluster
         binaries = postgres_binaries(self.account)
-        stop_cluster_leftover(self.place.cluster)
-        if not self.place.cluster.exists():
+        stop_cluster_leftover(cluster)
+        disown_old_pid(cluster)
+        if not cluster.exists():
             self._make_cluster(binaries)
         self._check_version(binaries)
         failures: list[str] = []
@@ -191,6 +193,24 @@ class EmbeddedPostgres:
 def stop_cluster_leftover(cluster: Path) -> bool:
     """Stop the server of this cluster that an earlier program left running; whether there was one."""
     return stop_leftover(cluster / PID_FILE, ("postgres", str(cluster)), gently=signal.SIGINT, timeout_s=STOP_TIMEOUT_S)
+
+
+def disown_old_pid(cluster: Path) -> None:
+    """Let the server start although the pid in its old file is in use: by another program of the same account, after a
+    crash of the machine or a restart of a container, or by a dead server that nobody has buried.
+
+    The caller has made sure that no server of this cluster runs. PostgreSQL takes its own parent's pid for a stale one and
+    then still makes sure, by the shared memory named in the same file, that no backend of the old server lives; so the
+    file is kept and only the pid in it becomes ours.
+    """
+    if read_pid(cluster / PID_FILE) is None:
+        return
+    descriptor = os.open(cluster / PID_FILE, os.O_RDWR | os.O_NOFOLLOW)
+    with os.fdopen(descriptor, "r+b") as file:
+        rest = file.read().partition(b"\n")[2]
+        file.seek(0)
+        file.write(f"{os.getpid()}\n".encode("ascii") + rest)
+        file.truncate()
 
 
 def _initdb_options(cluster: Path, password_file: Path) -> list[str]:

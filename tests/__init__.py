@@ -1,0 +1,1 @@
+"""Tests: core/ pure and fast, the other folders on real servers, scenarios/ whole programs."""
