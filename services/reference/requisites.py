@@ -45,7 +45,7 @@ def bic_is_valid(text: str) -> bool:
     return _BIC.fullmatch(text) is not None
 
 
-def account_is_valid(bic: str, account: str) -> bool:
+def account_key_is_valid(account: str, bic: str) -> bool:
     """Twenty characters with the key of the bank (ЦБ РФ № 515).
 
     Treasury accounts 03xxx at Bank of Russia offices and treasury bodies have no reliable key rule: their form alone counts.

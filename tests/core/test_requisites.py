@@ -67,7 +67,7 @@ def test_what_is_not_a_number_is_refused(kind: str, text: str) -> None:
     ],
 )
 def test_account_key(bic: str, account: str, valid: bool) -> None:
-    assert requisites.account_is_valid(bic, account) is valid
+    assert requisites.account_key_is_valid(account, bic) is valid
 
 
 @pytest.mark.parametrize(
