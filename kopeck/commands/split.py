@@ -25,16 +25,16 @@ LINE_BYTES_MAX = 1 << 20
 """One account's table of thousands of lines fits; a longer line is an error, not memory."""
 NEWLINE = b"\n"
 EXIT_SOME_INVALID = 1
-WIDTH_CHARACTERS = 170
+WIDTH_CHARACTERS = 240
 """Width of the printed table where there is no terminal to ask."""
 
 
 @click.command()
 @click.option("--table", "table_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="JSON of one table.")
 @click.option("--amount", type=click.IntRange(1, AMOUNT_KOPECKS_MAX), help="The payment, in kopecks.")
-@click.option("--designation", default="null", help="JSON of what the payer named, e.g. '{\"period\": \"2026-10\"}'.")
+@click.option("--designation", default="null", help='JSON of what the payer named, e.g. \'{"period": "2026-10"}\'.')
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, amounts in kopecks.")
-@click.option("--batch", type=click.File("rb"), help="JSON Lines of {\"table\": …, \"payment\": …}; '-' reads standard input.")
+@click.option("--batch", type=click.File("rb"), help='JSON Lines of {"table": …, "payment": …}; \'-\' reads standard input.')
 def split(table_file: Path | None, amount: int | None, designation: str, as_json: bool, batch: BinaryIO | None) -> None:
     """Divide a payment by an allocation table, or a file of payments, a result a line.
 
@@ -90,7 +90,7 @@ def _split_batch(source: BinaryIO) -> None:
     finally:
         gc.enable()
     if invalid:
-        click.echo(f"{invalid} of {read} lines were not split: see their \"error\".", err=True)
+        click.echo(f'{invalid} of {read} lines were not split: see their "error".', err=True)
         raise SystemExit(EXIT_SOME_INVALID)
 
 

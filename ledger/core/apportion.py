@@ -50,11 +50,7 @@ def settle(amount_kopecks: int, weights: Sequence[int], caps: Sequence[int]) -> 
     open_weights = [weight if cap else 0 for weight, cap in zip(weights, caps, strict=True)]
     while True:
         total = sum(open_weights)
-        full = [
-            index
-            for index, weight in enumerate(open_weights)
-            if weight and amount_kopecks * weight // total >= caps[index]
-        ]
+        full = [index for index, weight in enumerate(open_weights) if weight and amount_kopecks * weight // total >= caps[index]]
         if not full:
             return amount_kopecks, open_weights
         for index in full:

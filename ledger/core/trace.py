@@ -81,14 +81,15 @@ def _tier_step(table: AllocationTable, visit: Credit) -> Step:
         rest, open_weights = settle(visit.offered, tier.weights, caps)
         shared = _shared(rest, open_weights, tie_of(table, tier.tie_order))
         portions = [
-            portion if weight else _whole(cap, cap)
-            for portion, weight, cap in zip(shared, open_weights, caps, strict=True)
+            portion if weight else _whole(cap, cap) for portion, weight, cap in zip(shared, open_weights, caps, strict=True)
         ]
     columns = zip(tier.payees, tier.lines, tier.weights, visit.paid, caps, portions, strict=True)
-    lines = tuple([
-        LineTrace(payee=payee, line=line, weight=weight, paid=paid, cap=cap, portion=portion)
-        for payee, line, weight, paid, cap, portion in columns
-    ])
+    lines = tuple(
+        [
+            LineTrace(payee=payee, line=line, weight=weight, paid=paid, cap=cap, portion=portion)
+            for payee, line, weight, paid, cap, portion in columns
+        ]
+    )
     return _step(visit.reason, visit.tier, visit.offered, lines)
 
 
@@ -104,10 +105,12 @@ def _rest_step(table: AllocationTable, left: int) -> Step:
         weights = advance.weights
         open_weights = [max(0, weight) for weight in weights]
         portions = _shared(left, open_weights, tie_of(table, advance.tie_order))
-    lines = tuple([
-        LineTrace(payee=payee, line=line, weight=weight, paid=0, cap=None, portion=portion)
-        for payee, line, weight, portion in zip(advance.payees, advance.lines, weights, portions, strict=True)
-    ])
+    lines = tuple(
+        [
+            LineTrace(payee=payee, line=line, weight=weight, paid=0, cap=None, portion=portion)
+            for payee, line, weight, portion in zip(advance.payees, advance.lines, weights, portions, strict=True)
+        ]
+    )
     return _step(Reason.ADVANCE, None, left, lines)
 
 
