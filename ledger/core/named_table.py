@@ -74,15 +74,21 @@ class WeightedPayee(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     weight: Charge
 
 
-class AdvanceRefused(msgspec.Struct, frozen=True, tag_field="rule", tag="refuse", forbid_unknown_fields=True, gc=False):
+class AdvanceRefused(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="rule", tag="refuse", forbid_unknown_fields=True, gc=False
+):
     """No advance is taken."""
 
 
-class AdvanceToLine(msgspec.Struct, frozen=True, tag_field="rule", tag="to_line", forbid_unknown_fields=True, gc=False):
+class AdvanceToLine(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="rule", tag="to_line", forbid_unknown_fields=True, gc=False
+):
     line: NamedPayee
 
 
-class AdvanceByWeights(msgspec.Struct, frozen=True, tag_field="rule", tag="by_weights", forbid_unknown_fields=True, gc=False):
+class AdvanceByWeights(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="rule", tag="by_weights", forbid_unknown_fields=True, gc=False
+):
     lines: tuple[WeightedPayee, ...]
 
 

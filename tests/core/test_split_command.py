@@ -30,8 +30,8 @@ def run(*arguments: str, stdin: bytes = b"") -> Result:
 
 def changed(path: str, value: object) -> dict[str, Any]:
     """CASE with one value replaced (or added) at a dotted path."""
-    case: Any = copy.deepcopy(CASE)
-    place = case
+    case: dict[str, Any] = copy.deepcopy(CASE)
+    place: Any = case
     *outer, last = [int(step) if step.isdigit() else step for step in path.split(".")]
     for step in outer:
         place = place[step]

@@ -37,7 +37,6 @@ AMOUNTS = st.one_of(st.integers(1, 50), st.integers(1, 2_000_000), st.integers(1
 @st.composite
 def tiers(draw: st.DrawFn, first_line: int) -> Tier:
     size = draw(st.integers(0, 6))
-    sized = {"min_size": size, "max_size": size}
     return Tier(
         creditor=1,
         period=draw(PERIODS),
@@ -45,10 +44,10 @@ def tiers(draw: st.DrawFn, first_line: int) -> Tier:
         kind=draw(st.sampled_from(Kind)),
         designated_only=draw(st.booleans()),
         court_order=draw(st.sampled_from(("", "2-1/2026"))),
-        payees=tuple(draw(st.lists(PAYEES, **sized))),
+        payees=tuple(draw(st.lists(PAYEES, min_size=size, max_size=size))),
         lines=tuple(Line(first_line + place) for place in range(size)),
-        weights=tuple(draw(st.lists(WEIGHTS, **sized))),
-        paid=tuple(draw(st.lists(PAID, **sized))),
+        weights=tuple(draw(st.lists(WEIGHTS, min_size=size, max_size=size))),
+        paid=tuple(draw(st.lists(PAID, min_size=size, max_size=size))),
         tie_order=tuple(draw(st.permutations(range(size)))) if draw(st.booleans()) else (),
     )
 
