@@ -11,12 +11,16 @@ class LagGauges:
     """Gauges by consumer: entries behind, summed over the books; seconds, the age of the oldest entry not taken."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        labels, mode = ["consumer"], "mostrecent"
+        labels = ["consumer"]
         self._entries = Gauge(
-            "kopeck_consumer_lag_entries", "Entries behind the head.", labels, registry=registry, multiprocess_mode=mode
+            "kopeck_consumer_lag_entries", "Entries behind the head.", labels, registry=registry, multiprocess_mode="mostrecent"
         )
         self._seconds = Gauge(
-            "kopeck_consumer_lag_seconds", "Age of the oldest entry not taken.", labels, registry=registry, multiprocess_mode=mode
+            "kopeck_consumer_lag_seconds",
+            "Age of the oldest entry not taken.",
+            labels,
+            registry=registry,
+            multiprocess_mode="mostrecent",
         )
         self._failures = Counter("kopeck_consumer_failures", "Passages to be taken again.", labels, registry=registry)
 

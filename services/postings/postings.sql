@@ -8,9 +8,10 @@ WITH taken AS MATERIALIZED (
 page AS MATERIALIZED (
     SELECT u.account, p.bank_day, min(p.sequence) AS first_sequence, max(p.sequence) AS last_sequence,
         sum(greatest(u.amount, 0))::bigint AS debit, sum(greatest(-u.amount, 0))::bigint AS credit, count(*) AS postings,
-        array_agg(p.sequence) AS sequences, array_agg(u.amount) AS amounts, array_agg(u.line) AS lines
-    FROM (SELECT * FROM taken ORDER BY sequence) p
-      CROSS JOIN LATERAL unnest(p.accounts, p.amounts, p.lines) AS u(account, amount, line)
+        array_agg(p.sequence ORDER BY p.sequence, u.place) AS sequences,
+        array_agg(u.amount ORDER BY p.sequence, u.place) AS amounts, array_agg(u.line ORDER BY p.sequence, u.place) AS lines
+    FROM taken p
+      CROSS JOIN LATERAL unnest(p.accounts, p.amounts, p.lines) WITH ORDINALITY AS u(account, amount, line, place)
     GROUP BY u.account, p.bank_day),
 paged AS (
     INSERT INTO read_model.posting_page
