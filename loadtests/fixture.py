@@ -4,7 +4,7 @@ Charges are not written: a published table holds all that a payment, ``verify`` 
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -42,23 +42,18 @@ class _Chunk(msgspec.Struct, frozen=True, kw_only=True):
     packed: list[bytes]
 
 
-async def make_town(
-    connection: Connection, town: Town, books: int, cache: TableCache | None, tell: Callable[[int], None]
-) -> None:
-    """Fill a fresh, created ledger as its owner; ``tell`` is given the number of accounts published so far.
+async def make_town(connection: Connection, town: Town, books: int, cache: TableCache | None) -> None:
+    """Fill a fresh, created ledger as its owner.
 
     With a cache every table is written to it as well, so that the load meets it warm. Raises FixtureError.
     """
     await _copy_reference(connection, town)
-    done = 0
     writing: asyncio.Task[None] | None = None
     for chunk in _chunks(town, books):
         if writing is not None:
             await writing
         writing = asyncio.create_task(_publish(connection, chunk, cache))
         await asyncio.sleep(0)
-        done += len(chunk.accounts)
-        tell(done)
     if writing is not None:
         await writing
     await connection.execute(_SQL["settle"])

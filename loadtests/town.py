@@ -69,7 +69,7 @@ def payees_of(town: Town, account: int) -> tuple[int, ...]:
 
 
 def table_of(town: Town, account: int) -> AllocationTable:
-    """The account's table at version 1: main principal, then capital repair, then a penalty; advances go by weights."""
+    """The account's table at version 1: main principal, capital repair, a penalty; advances go by weights to own lines."""
     weights = weights_of(town, account)
     payees = payees_of(town, account)
     principal = town.lines - 2
