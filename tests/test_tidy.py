@@ -141,6 +141,7 @@ GOOD = [
     (tidy.broad_excepts, "gateway/batcher.py", "try:\n    f()\nexcept Exception:  # every waiter gets an answer\n    g()\n"),
     (tidy.tests_assert, "tests/a.py", "def test_a():\n    with pytest.raises(E):\n        f()\n"),
     (tidy.tests_assert, "tests/a.py", "def check(a):\n    assert a\ndef test_a():\n    check(1)\n"),
+    (tidy.tests_assert, "tests/a.py", "class A:\n    def see(self):\n        assert a\ndef test_a(town):\n    town.see()\n"),
     (tidy.docstrings, "ledger/a.py", '"""A."""\ndef _f(): ...\n'),
 ]
 

@@ -22,6 +22,8 @@ FUNCTION_LINES_MAX, FILE_LINES_MAX, ARGUMENTS_MAX = 40, 400, 5
 TEST_FUNCTION_LINES_MAX, TEST_FILE_LINES_MAX = 60, 600
 VAGUE_NAMES = {"utils", "util", "common", "helpers", "helper", "manager", "handler", "handlers", "process", "data", "info"}
 VAGUE_FOLDERS = VAGUE_NAMES | {"models", "repositories"}
+ASSERTING_CALLS = ("pytest.raises", "pytest.fail", "pytest.warns", "until")
+"""``until`` waits for a condition with a deadline, and fails when it does not come."""
 OPEN_WORK = re.compile("|".join(rf"\b{word}\b" for word in ("TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK")))
 BANNER = re.compile(r"^\s*(#|--)\s*[=\-*#~_]{6,}", re.MULTILINE)
 HOME_PATH = re.compile(r"(?:/ho" + r"me/[a-z]|/ro" + r"ot/|/Us" + r"ers/[A-Za-z]|[A-Z]:\\Us" + r"ers\\)")
@@ -143,7 +145,7 @@ def tests_assert(source: Source) -> Iterator[Fault]:
     """A test that asserts nothing proves nothing."""
     if not source.is_test:
         return
-    checkers = {function.name for function in _functions(source.tree) if _asserts(function, set())}
+    checkers = _checkers(source.tree)
     for function in _functions(source.tree):
         if function.name.startswith("test_") and not _asserts(function, checkers):
             yield _fault(source, function, f"{function.name} asserts nothing: assert what must hold, or expect an error")
@@ -258,13 +260,22 @@ def _is_broad(kind: ast.expr | None) -> bool:
     return any(part is None or _dotted(part) in ("Exception", "BaseException") for part in named)
 
 
+def _checkers(tree: ast.AST) -> set[str]:
+    """Names of the file's functions that assert, themselves or through one another."""
+    found: set[str] = set()
+    while True:
+        more = {function.name for function in _functions(tree) if _asserts(function, found)}
+        if more <= found:
+            return found
+        found |= more
+
+
 def _asserts(function: Function, checkers: set[str]) -> bool:
     for node in ast.walk(function):
         if isinstance(node, ast.Assert):
             return True
         called = _dotted(node.func) if isinstance(node, ast.Call) else ""
-        if called in ("pytest.raises", "pytest.fail", "pytest.warns") or called in checkers:
-            return True
-        if called.rpartition(".")[2].startswith("assert_"):
+        name = called.rpartition(".")[2]
+        if called in ASSERTING_CALLS or name in checkers or name.startswith("assert_"):
             return True
     return False
