@@ -26,10 +26,11 @@ CREATE TABLE ledger.incarnation (
 -- Only ever locked, never updated: nothing to bloat under a long snapshot (W3).
 CREATE TABLE ledger.book_head (book smallint PRIMARY KEY);
 
--- The open operational day of each transit account; moved only by close_bank_day.
+-- The open operational day of each transit account; moved only by close_bank_day. The services may give a new transit account
+-- its first day, which must be a day that can be closed.
 CREATE TABLE ledger.bank_day (
-    transit int PRIMARY KEY,
-    open_day date NOT NULL);
+    transit int PRIMARY KEY CONSTRAINT bank_day_transit CHECK (transit BETWEEN 1 AND 65535),
+    open_day date NOT NULL CONSTRAINT bank_day_finite CHECK (isfinite(open_day)));
 
 -- A moment of the ledger: the last sequence of every book when a day was closed (W3).
 CREATE TABLE ledger.cut (
@@ -124,7 +125,10 @@ CREATE TABLE ledger.journal (
 -- 0 recorded | 1 refusal recorded | 2 duplicate (answered by what was stored) | 3 conflict | 4 stale (split again and retry).
 -- p_refusal 0 records the entry, anything else remembers that refusal. An entry without a personal account takes no part in
 -- the compare-and-set. A link of an account's chain holds only if it is fresh, first of its key in the batch, carries exactly
--- head version + its place, the first of them carries the head's digest, the table has not expired, and every earlier link held.
+-- head version + its place and the digest that the link before it (the first: the head) leaves, the table has not expired, and
+-- every earlier link held. NULL holds nothing: it is stale or refused by a constraint. The batch is never joined to itself:
+-- with hash and merge joins off that would cost the square of its size. Under an older snapshot than READ COMMITTED's the head,
+-- the keys and the bank day could be read as they were before the lock: refused.
 CREATE FUNCTION ledger.append(
     p_book smallint, p_space int[], p_external_id text[], p_fingerprint bytea[], p_refusal smallint[],
     p_account bigint[], p_version bigint[], p_before bytea[], p_after bytea[],
@@ -137,73 +141,80 @@ SET search_path = ledger, pg_temp SET enable_seqscan = off SET enable_hashjoin =
 #variable_conflict use_column
 DECLARE head bigint; moment timestamptz;
 BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'the door works under READ COMMITTED only' USING ERRCODE = 'KP006';
+  END IF;
   PERFORM FROM book_head h WHERE h.book = p_book FOR UPDATE;
   IF NOT FOUND THEN RAISE EXCEPTION 'unknown book %', p_book USING ERRCODE = 'KP001'; END IF;
   SELECT j.sequence, j.recorded_at INTO head, moment FROM journal j WHERE j.book = p_book ORDER BY j.sequence DESC LIMIT 1;
   head := coalesce(head, 0);
   moment := greatest(moment, (SELECT c.moment FROM cut c ORDER BY c.cut DESC LIMIT 1), clock_timestamp());
   RETURN QUERY
-  WITH input AS MATERIALIZED (
-      SELECT i.* FROM unnest(p_space, p_external_id, p_fingerprint, p_refusal, p_account, p_version, p_before, p_after, p_kind,
-          p_amount, p_event_at, p_value_date, p_transit, p_channel, p_reason, p_designation, p_accounts, p_amounts, p_lines)
-        WITH ORDINALITY AS i(space, external_id, fingerprint, refusal, account, version, before, after, kind,
-          amount, event_at, value_date, transit, channel, reason, designation, accounts, amounts, lines, ord)),
-  known AS MATERIALIZED (
-      SELECT i.ord, i.fingerprint, i.refusal, i.account, i.version, i.before,
+  WITH known AS (
+      SELECT i.*, i.refusal IS DISTINCT FROM 0::smallint AS refuses,
           k.space IS NOT NULL AS seen, k.book AS stored_book, k.sequence AS stored_sequence, k.outcome AS stored_outcome,
           k.fingerprint AS stored_print, h.version AS current, h.last_sequence, h.digest, h.valid_until,
-          first_value(i.ord) OVER same_key AS first_ord, first_value(i.fingerprint) OVER same_key AS first_print,
-          row_number() OVER (PARTITION BY i.account, i.refusal <> 0 ORDER BY i.ord) - 1 AS link
-      FROM input i
+          row_number() OVER (PARTITION BY i.space, i.external_id ORDER BY i.ord) AS turn
+      FROM unnest(p_space, p_external_id, p_fingerprint, p_refusal, p_account, p_version, p_before, p_after, p_kind,
+          p_amount, p_event_at, p_value_date, p_transit, p_channel, p_reason, p_designation, p_accounts, p_amounts, p_lines)
+        WITH ORDINALITY AS i(space, external_id, fingerprint, refusal, account, version, before, after, kind,
+          amount, event_at, value_date, transit, channel, reason, designation, accounts, amounts, lines, ord)
         LEFT JOIN payment_key k ON k.space = i.space AND k.external_id = i.external_id
-        LEFT JOIN account_head h ON h.book = p_book AND h.personal_account = i.account
-      WINDOW same_key AS (PARTITION BY i.space, i.external_id ORDER BY i.ord)),
-  chain AS MATERIALIZED (
-      SELECT n.*, CASE WHEN n.refusal <> 0 OR n.account IS NULL THEN NOT n.seen AND n.first_ord = n.ord
-          ELSE bool_and(NOT n.seen AND n.first_ord = n.ord AND coalesce(n.version = n.current + n.link, false)
-                        AND (n.link > 0 OR n.before = n.digest) AND coalesce(moment < n.valid_until, false))
-               OVER (PARTITION BY n.account, n.refusal <> 0 ORDER BY n.ord) END AS holds
-      FROM known n),
-  good AS MATERIALIZED (
-      SELECT i.*, head + row_number() OVER (ORDER BY i.ord) AS sequence, c.last_sequence
-      FROM chain c JOIN input i USING (ord) WHERE c.holds AND i.refusal = 0),
-  refused AS MATERIALIZED (
-      SELECT i.space, i.external_id, i.refusal, i.fingerprint FROM chain c JOIN input i USING (ord) WHERE c.holds AND i.refusal <> 0),
+        LEFT JOIN account_head h ON h.book = p_book AND h.personal_account = i.account),
+  linked AS (
+      SELECT n.*, n.turn = 1 AND NOT n.seen AS fresh, row_number() OVER chain - 1 AS link, lag(n.after) OVER chain AS left_by
+      FROM known n WINDOW chain AS (PARTITION BY n.account, n.refuses ORDER BY n.ord)),
+  chained AS (
+      SELECT l.*, CASE WHEN l.refuses OR l.account IS NULL THEN l.fresh
+          ELSE bool_and(l.fresh AND coalesce(l.version = l.current + l.link AND l.before = coalesce(l.left_by, l.digest)
+                                             AND moment < l.valid_until, false))
+               OVER (PARTITION BY l.account, l.refuses ORDER BY l.ord) END AS holds
+      FROM linked l),
+  placed AS MATERIALIZED (
+      SELECT c.*, c.holds AND NOT c.refuses AS books,
+          head + count(*) FILTER (WHERE c.holds AND NOT c.refuses) OVER (ORDER BY c.ord ROWS UNBOUNDED PRECEDING) AS sequence
+      FROM chained c),
   moves AS (
-      SELECT g.account, max(g.version) + 1 AS version, max(g.sequence) AS last_sequence,
-          (array_agg(g.after ORDER BY g.ord DESC))[1] AS after
-      FROM good g WHERE g.account IS NOT NULL GROUP BY g.account),
+      SELECT p.account, max(p.version) + 1 AS version, max(p.sequence) AS last_sequence,
+          (array_agg(p.after ORDER BY p.ord DESC))[1] AS after
+      FROM placed p WHERE p.books AND p.account IS NOT NULL GROUP BY p.account),
   moved AS (
       UPDATE account_head h SET version = m.version, digest = m.after, last_sequence = m.last_sequence
       FROM moves m WHERE h.book = p_book AND h.personal_account = m.account),
   keys AS (
       INSERT INTO payment_key (space, external_id, book, sequence, outcome, fingerprint)
-      SELECT x.* FROM (SELECT g.space, g.external_id, p_book, g.sequence, 0::smallint, g.fingerprint FROM good g
-            UNION ALL SELECT r.space, r.external_id, p_book, NULL, r.refusal, r.fingerprint FROM refused r) x ORDER BY 1, 2),
+      SELECT p.space, p.external_id, p_book, CASE WHEN p.books THEN p.sequence END, p.refusal, p.fingerprint
+      FROM placed p WHERE p.holds ORDER BY 1, 2),
   entries AS (
       INSERT INTO journal (book, sequence, previous, personal_account, table_version, amount, event_at, recorded_at, value_date,
           bank_day, transit, channel, space, kind, reason, external_id, designation, accounts, amounts, lines)
-      SELECT p_book, g.sequence, coalesce(lag(g.sequence) OVER (PARTITION BY g.account ORDER BY g.sequence), g.last_sequence, 0),
-          g.account, coalesce(g.version, 0), g.amount, g.event_at, moment, g.value_date,
-          (SELECT d.open_day FROM bank_day d WHERE d.transit = g.transit), g.transit, g.channel, g.space, g.kind, g.reason,
-          g.external_id, g.designation, g.accounts::bigint[], g.amounts::bigint[], g.lines::int[]
-      FROM good g)
-  SELECT c.ord::int,
-      (CASE WHEN c.holds THEN CASE WHEN c.refusal = 0 THEN 0 ELSE 1 END
-            WHEN c.seen THEN CASE WHEN c.stored_print = c.fingerprint THEN 2 ELSE 3 END
-            WHEN c.first_ord <> c.ord AND f.holds THEN CASE WHEN c.first_print = c.fingerprint THEN 2 ELSE 3 END
+      SELECT p_book, p.sequence,
+          CASE WHEN p.account IS NULL THEN 0
+               ELSE coalesce(lag(p.sequence) OVER (PARTITION BY p.account ORDER BY p.ord), p.last_sequence) END,
+          p.account, coalesce(p.version, 0), p.amount, p.event_at, moment, p.value_date,
+          (SELECT d.open_day FROM bank_day d WHERE d.transit = p.transit), p.transit, p.channel, p.space, p.kind, p.reason,
+          p.external_id, p.designation, p.accounts::bigint[], p.amounts::bigint[], p.lines::int[]
+      FROM placed p WHERE p.books),
+  answered AS (
+      SELECT p.ord, p.holds, p.refuses, p.seen, p.turn, p.fingerprint, p.stored_book, p.stored_sequence, p.stored_outcome, p.stored_print,
+          first_value(p.holds) OVER same_key AS known_now, first_value(p.fingerprint) OVER same_key AS print_now,
+          first_value(p.refusal) OVER same_key AS outcome_now,
+          first_value(CASE WHEN p.books THEN p.sequence END) OVER same_key AS sequence_now,
+          first_value(CASE WHEN p.books THEN p.reason END) OVER same_key AS reason_now
+      FROM placed p WINDOW same_key AS (PARTITION BY p.space, p.external_id ORDER BY p.ord))
+  SELECT a.ord::int,
+      (CASE WHEN a.holds THEN CASE WHEN a.refuses THEN 1 ELSE 0 END
+            WHEN a.seen THEN CASE WHEN a.stored_print = a.fingerprint THEN 2 ELSE 3 END
+            WHEN a.known_now THEN CASE WHEN a.print_now = a.fingerprint THEN 2 ELSE 3 END
             ELSE 4 END)::smallint,
-      CASE WHEN c.seen THEN c.stored_book WHEN g.ord IS NOT NULL THEN p_book END,
-      CASE WHEN c.seen THEN c.stored_sequence ELSE g.sequence END,
-      CASE WHEN c.seen THEN c.stored_outcome WHEN f.holds THEN f.refusal END,
-      CASE WHEN c.seen THEN e.reason ELSE g.reason END,
-      CASE WHEN c.seen THEN e.recorded_at WHEN g.ord IS NOT NULL THEN moment END,
-      CASE WHEN c.seen AND c.stored_print <> c.fingerprint THEN c.stored_print
-           WHEN NOT c.seen AND c.first_ord <> c.ord AND c.first_print <> c.fingerprint THEN c.first_print END
-  FROM chain c
-    LEFT JOIN chain f ON f.ord = c.first_ord
-    LEFT JOIN good g ON g.ord = c.first_ord
-    LEFT JOIN journal e ON e.book = c.stored_book AND e.sequence = c.stored_sequence;
+      CASE WHEN a.seen THEN a.stored_book WHEN a.known_now THEN p_book END,
+      CASE WHEN a.seen THEN a.stored_sequence ELSE a.sequence_now END,
+      CASE WHEN a.seen THEN a.stored_outcome WHEN a.known_now THEN a.outcome_now END,
+      CASE WHEN a.seen THEN e.reason ELSE a.reason_now END,
+      CASE WHEN a.seen THEN e.recorded_at WHEN a.sequence_now IS NOT NULL THEN moment END,
+      CASE WHEN a.seen AND a.stored_print IS DISTINCT FROM a.fingerprint THEN a.stored_print
+           WHEN NOT a.seen AND a.known_now AND a.print_now IS DISTINCT FROM a.fingerprint THEN a.print_now END
+  FROM answered a LEFT JOIN journal e ON e.book = a.stored_book AND e.sequence = a.stored_sequence;
 END $$;
 
 -- The builders' door (W6): publish base tables, at most 256 accounts of one book at a time. p_expected is the version from
@@ -211,9 +222,13 @@ END $$;
 CREATE FUNCTION ledger.publish(
     p_book smallint, p_account bigint[], p_expected bigint[], p_content bytea[], p_valid_until timestamptz[], p_publisher text)
 RETURNS TABLE (ord int, status smallint, version bigint)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = ledger, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
 BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'the door works under READ COMMITTED only' USING ERRCODE = 'KP006';
+  END IF;
   IF cardinality(p_account) > 256 THEN RAISE EXCEPTION 'at most 256 accounts a publication' USING ERRCODE = 'KP002'; END IF;
   PERFORM FROM book_head h WHERE h.book = p_book FOR UPDATE;
   IF NOT FOUND THEN RAISE EXCEPTION 'unknown book %', p_book USING ERRCODE = 'KP001'; END IF;
@@ -241,28 +256,32 @@ END $$;
 
 -- The day's door: close a transit account's operational day under all head locks, in ascending order, and store the cut (W3).
 CREATE FUNCTION ledger.close_bank_day(p_transit int, p_day date, p_next date)
-RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
-DECLARE opened date; made bigint; one smallint; last bigint; all_books smallint[] := '{}'; all_sequences bigint[] := '{}'; latest timestamptz;
+RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp SET enable_seqscan = off SET jit = off AS $$
+DECLARE opened date; made bigint; one smallint; last bigint; all_books smallint[] := '{}'; all_sequences bigint[] := '{}'; moment timestamptz; latest timestamptz;
 BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'the door works under READ COMMITTED only' USING ERRCODE = 'KP006';
+  END IF;
   FOR one IN SELECT h.book FROM book_head h ORDER BY h.book LOOP
     PERFORM FROM book_head h WHERE h.book = one FOR UPDATE;
   END LOOP;
   SELECT d.open_day INTO opened FROM bank_day d WHERE d.transit = p_transit;
-  IF opened IS DISTINCT FROM p_day THEN
+  IF opened IS NULL OR opened IS DISTINCT FROM p_day THEN
     RAISE EXCEPTION 'the open day of transit account % is %, not %', p_transit, opened, p_day USING ERRCODE = 'KP003';
   END IF;
-  IF p_next <= p_day THEN RAISE EXCEPTION 'the next day must follow %', p_day USING ERRCODE = 'KP004'; END IF;
+  IF p_next IS NULL OR p_next <= p_day THEN RAISE EXCEPTION 'the next day must follow %', p_day USING ERRCODE = 'KP004'; END IF;
   IF EXISTS (SELECT FROM intake.parked p WHERE p.transit = p_transit AND p.what = 'conflict' AND p.resolved_at IS NULL) THEN
     RAISE EXCEPTION 'an unresolved conflict blocks the closing of %', p_day USING ERRCODE = 'KP005';
   END IF;
   FOR one IN SELECT h.book FROM book_head h ORDER BY h.book LOOP
-    SELECT coalesce(max(j.sequence), 0), greatest(latest, max(j.recorded_at)) INTO last, latest FROM journal j
-      WHERE j.book = one AND j.sequence = (SELECT max(k.sequence) FROM journal k WHERE k.book = one);
+    SELECT j.sequence, greatest(latest, j.recorded_at) INTO last, moment FROM journal j
+      WHERE j.book = one ORDER BY j.sequence DESC LIMIT 1;
     all_books := all_books || one;
-    all_sequences := all_sequences || last;
+    all_sequences := all_sequences || coalesce(last, 0);
+    latest := coalesce(moment, latest);
   END LOOP;
   INSERT INTO cut (transit, day, moment, books, sequences)
-    VALUES (p_transit, p_day, greatest(clock_timestamp(), latest, (SELECT max(c.moment) FROM cut c)), all_books, all_sequences)
+    VALUES (p_transit, p_day, greatest(clock_timestamp(), latest, (SELECT c.moment FROM cut c ORDER BY c.cut DESC LIMIT 1)), all_books, all_sequences)
     RETURNING cut INTO made;
   UPDATE bank_day d SET open_day = p_next WHERE d.transit = p_transit;
   RETURN made;
@@ -291,7 +310,8 @@ GRANT UPDATE (book) ON ledger.book_head TO kopeck_door;
 GRANT INSERT ON ledger.journal, ledger.payment_key, ledger.account_head, ledger.base_table, ledger.cut TO kopeck_door;
 GRANT UPDATE (version, digest, last_sequence, valid_until) ON ledger.account_head TO kopeck_door;
 GRANT UPDATE (open_day) ON ledger.bank_day TO kopeck_door;
-GRANT INSERT ON intake.parked TO kopeck_gateway, kopeck_services;
+GRANT INSERT (what, transit, channel, space, external_id, content, content_digest) ON intake.parked
+    TO kopeck_gateway, kopeck_services;
 GRANT UPDATE (resolved_at, resolved_by) ON intake.parked TO kopeck_services;
 
 GRANT CREATE ON SCHEMA ledger TO kopeck_door;
