@@ -79,12 +79,13 @@ async def read_tables(
     connection: "asyncpg.Connection[Any]", names: Sequence[Name], today: date
 ) -> dict[Name, Found | Unknown | Ambiguous]:
     """Find the accounts that outside names mean on ``today`` and rebuild their tables, all in one go."""
-    books = await connection.fetchval(SQL["fetch_books"])
     asked = [name for name in names if _may_exist(name)]
     rows = await connection.fetch(SQL["resolve_names"], [name[0] for name in asked], [name[1] for name in asked], today)
     meant: dict[Name, list[tuple[Book, AccountId]]] = {name: [] for name in names}
     for place, matches in groupby(rows, itemgetter("place")):
-        meant[asked[place - 1]] = [(book_of(row["namespace"], row["number"], books), row["personal_account"]) for row in matches]
+        meant[asked[place - 1]] = [
+            (book_of(row["namespace"], row["number"], row["books"]), row["personal_account"]) for row in matches
+        ]
     single = {matches[0] for matches in meant.values() if len(matches) == 1}
     states = await _rebuild(connection, sorted(single))
     return {name: _answer(matches, states) for name, matches in meant.items()}
@@ -100,9 +101,8 @@ def _may_exist(name: Name) -> bool:
 
 async def rebuild_accounts(connection: "asyncpg.Connection[Any]", account_ids: Sequence[AccountId]) -> dict[AccountId, State]:
     """Rebuild the tables of these accounts; an id that no account has is left out of the answer."""
-    books = await connection.fetchval(SQL["fetch_books"])
     rows = await connection.fetch(SQL["list_names"], account_ids)
-    places = sorted((book_of(row["namespace"], row["number"], books), row["personal_account"]) for row in rows)
+    places = sorted((book_of(row["namespace"], row["number"], row["books"]), row["personal_account"]) for row in rows)
     return await _rebuild(connection, places)
 
 

@@ -68,10 +68,9 @@ def _provider(row: Mapping[str, Any], advance: Mapping[int, PayeeNumber]) -> Pro
 
 async def group_by_book(connection: "asyncpg.Connection[Any]", accounts: Sequence[AccountId]) -> dict[Book, list[AccountId]]:
     """Return the accounts by the book their entries stand in; unknown accounts are left out."""
-    books = await connection.fetchval(SQL["fetch_books"])
     grouped: dict[Book, list[AccountId]] = {}
     for row in await connection.fetch(SQL["list_names"], accounts):
-        grouped.setdefault(book_of(row["namespace"], row["number"], books), []).append(row["personal_account"])
+        grouped.setdefault(book_of(row["namespace"], row["number"], row["books"]), []).append(row["personal_account"])
     return grouped
 
 

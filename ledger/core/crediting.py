@@ -45,7 +45,7 @@ def build_table(
     charges: Sequence[Charge],
     paid: Mapping[Line, int],
     moment: datetime,
-    law: Sequence[LimitationTerm] = LIMITATION_TERMS,
+    law: tuple[LimitationTerm, ...] = LIMITATION_TERMS,
 ) -> BuiltTable:
     """Build the table that follows ``facts.version`` from all the account's charges.
 

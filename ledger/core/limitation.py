@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 
 import msgspec
 
@@ -20,7 +21,8 @@ LIMITATION_TERMS = (LimitationTerm(since=date(1995, 1, 1), years=3),)
 """Ascending by ``since``: ГК 196 п. 1, three years since the Civil Code."""
 
 
-def last_day_of_limitation(due_date: date, law: Sequence[LimitationTerm] = LIMITATION_TERMS) -> date:
+@lru_cache(maxsize=4096)
+def last_day_of_limitation(due_date: date, law: tuple[LimitationTerm, ...] = LIMITATION_TERMS) -> date:
     """Return the last day on which a charge is not time-barred, when its creditor has named none.
 
     The term starts on the day after the due date and ends on the due date's day and month (ГК 191, 192 п. 3).
@@ -32,7 +34,7 @@ def last_day_of_limitation(due_date: date, law: Sequence[LimitationTerm] = LIMIT
         return due_date.replace(year=due_date.year + years, day=28)  # 29 February: the month has no such day
 
 
-def limits_by_line(charges: Sequence[Charge], law: Sequence[LimitationTerm]) -> dict[Line, date]:
+def limits_by_line(charges: Sequence[Charge], law: tuple[LimitationTerm, ...]) -> dict[Line, date]:
     """Return each line's last day of limitation; a penalty's ends with its principal's (ГК 207)."""
     limits = {charge.line: charge.limitation_until or last_day_of_limitation(charge.due_date, law) for charge in charges}
     principal: dict[tuple[object, ...], date] = {}

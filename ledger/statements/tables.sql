@@ -1,9 +1,10 @@
 -- Allocation tables: what they are built from, how they are published, how the one at the head is rebuilt (design W6).
 
 -- name: prefer_indexes
--- Makes this transaction read by keys only: a plan made on an empty ledger would otherwise keep scanning.
+-- Makes this transaction read by keys only, by plans made once: one made on an empty ledger would otherwise keep scanning.
 SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
-    set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true);
+    set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true),
+    set_config('plan_cache_mode', 'force_generic_plan', true);
 
 -- name: fetch_register
 -- The number, code and contract options of every recipient.
@@ -20,17 +21,13 @@ SELECT r.recipient, $1 FROM reference.recipient r
 WHERE r.advance_rule = 1 AND NOT EXISTS (SELECT FROM reference.payee p WHERE p.recipient = r.recipient AND p.service = $1)
 ON CONFLICT DO NOTHING;
 
--- name: fetch_books
--- The number of payers' books of this ledger.
-SELECT books FROM ledger.incarnation;
-
 -- name: fetch_first_transit
 -- The lowest transit account: opening entries are rows of it when none is named.
 SELECT min(transit) FROM ledger.bank_day;
 
 -- name: list_names
--- The principal name of each account, by which its book is found.
-SELECT a.personal_account, a.namespace, a.number
+-- The principal name of each account, by which its book of so many is found.
+SELECT a.personal_account, a.namespace, a.number, (SELECT i.books FROM ledger.incarnation i) AS books
 FROM unnest($1::bigint[]) AS wanted(personal_account) JOIN reference.personal_account a USING (personal_account);
 
 -- name: list_accounts
@@ -127,8 +124,8 @@ SELECT count(*) FROM reference.personal_account WHERE $1::timestamptz IS NOT NUL
 SELECT personal_account FROM reference.personal_account WHERE namespace = $1 AND number = $2;
 
 -- name: resolve_names
--- Which accounts each outside name means today, with their principal names.
-SELECT w.place::int AS place, a.personal_account, a.namespace, a.number
+-- Which accounts each outside name means today, with their principal names and the number of books.
+SELECT w.place::int AS place, a.personal_account, a.namespace, a.number, (SELECT i.books FROM ledger.incarnation i) AS books
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w(namespace, number, place)
     CROSS JOIN LATERAL (SELECT DISTINCT l.personal_account FROM reference.alias l
         WHERE l.namespace = w.namespace AND l.number = w.number
