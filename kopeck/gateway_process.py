@@ -1,5 +1,6 @@
 """One gateway process: ``python -m kopeck.gateway_process``, a child of kopeck/supervisor.py."""
 
+import asyncio
 import socket
 
 import msgspec
@@ -24,7 +25,15 @@ async def _serve(lifeline: Lifeline, orders: GatewayOrders) -> None:
     lifeline.watch()
     listener = socket.socket(fileno=orders.listener_fd)
     listener.setblocking(False)
+    closing = asyncio.create_task(_close_when(lifeline.stop, listener))
     await serve(orders.gateway, listener, lifeline.stop, lifeline.ready, utc_now)
+    await closing
+
+
+async def _close_when(stop: asyncio.Event, listener: socket.socket) -> None:
+    """Hold the shared socket no longer than it is served: once the last holder lets go, callers are refused, not kept waiting."""
+    await stop.wait()
+    listener.close()
 
 
 def main() -> None:

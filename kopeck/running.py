@@ -30,6 +30,7 @@ from kopeck.workers_process import WorkersOrders
 from schemas.channel import Channel
 
 SERVERS_POLL_S = 1.0
+LOG_BYTES_MAX = 50_000_000
 METRICS_FOLDER = "metrics"
 LOGS_FOLDER = "logs"
 
@@ -70,7 +71,7 @@ async def keep_house(house: House, servers: Servers, stop: asyncio.Event, beside
     """Serve until ``stop``; endpoints.json stands while every process is ready. Raises ListenError."""
     listener = await open_listener(house.host, house.port)
     metrics = _fresh_folder(house.folder / METRICS_FOLDER)
-    house.folder.joinpath(LOGS_FOLDER).mkdir(mode=0o700, exist_ok=True)
+    _turn_logs(house.folder / LOGS_FOLDER)
     supervisor = Supervisor(_child_specs(house, listener, metrics), ended=lambda pid: _forget_metrics(pid, metrics))
 
     async def while_running() -> None:
@@ -79,6 +80,7 @@ async def keep_house(house: House, servers: Servers, stop: asyncio.Event, beside
             await _serve_until(stop, house, listener, supervisor, beside)
         finally:
             remove_endpoints(house.folder)
+            listener.close()
             await watching
 
     try:
@@ -180,3 +182,11 @@ def _fresh_folder(path: Path) -> Path:
 
 def _forget_metrics(pid: int, folder: Path) -> None:
     multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+
+
+def _turn_logs(folder: Path) -> None:
+    """Make the folder of logs; a log that has grown large is set aside, its predecessor dropped."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for log in folder.glob("*.log"):
+        if log.stat().st_size > LOG_BYTES_MAX:
+            log.replace(log.with_suffix(".log.1"))

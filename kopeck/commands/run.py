@@ -16,22 +16,20 @@ from kopeck.channels import ChannelConfigError, ChannelsFile, read_channels, reg
 from kopeck.clock import utc_now
 from kopeck.commands.migrate import migrate_ledger
 from kopeck.commands.options import data_option
-from kopeck.config import Config, ConfigError, read_config
+from kopeck.config import Config, read_config
 from kopeck.demo.channels import demo_channels_file
 from kopeck.demo.network import MOSCOW
 from kopeck.demo.start import TownFailed, TownWish, list_payable_accounts, sample_accounts, settle_town
 from kopeck.demo.town import ACCOUNTS_MAX, ACCOUNTS_MIN
 from kopeck.demo.traffic import PayableAccount, Traffic
-from kopeck.embedded.folder import FolderError
-from kopeck.embedded.leftover import ServerError
 from kopeck.embedded.servers import Servers, start_servers
 from kopeck.endpoints import NO_ACCOUNTS, AccountSample, Endpoints, remove_endpoints
 from kopeck.live_screen import pay_by_curl, show_house
 from kopeck.running import House, keep_house, stop_on_signals
 from kopeck.supervisor import ListenError, Supervisor
 from ledger.journal import create_ledger
-from ledger.migrate import MigrationError
 from schemas.channel import Channel
+from services.reference.faults import FaultyFile
 
 PROCESSES = 2
 RATE_MAX = 1_000
@@ -40,12 +38,12 @@ _log = structlog.get_logger("kopeck.run")
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line chose; ``channels`` None means the demo, ``duration_s`` 0 means until stopped."""
+    """What the command line chose; ``own`` None means the demo, ``duration_s`` 0 means until stopped."""
 
     wish: TownWish
     traffic: bool
     rate: int
-    channels: Path | None
+    own: ChannelsFile | None
     duration_s: int
 
 
@@ -92,18 +90,22 @@ def run(
     duration: int,
 ) -> None:
     """Serve payments: embedded servers, gateway processes, workers; the demo town unless --channels is given."""
-    options = RunOptions(
-        wish=TownWish(accounts=accounts, seed=seed), traffic=traffic, rate=rate, channels=channels, duration_s=duration
-    )
     gateways = processes if processes is not None or "KOPECK_GATEWAYS" in os.environ else PROCESSES
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     _start_log()
     try:
         config = read_config(os.environ, data_dir=data_dir, host=host, port=port, gateways=gateways)
+        options = RunOptions(
+            wish=TownWish(accounts=accounts, seed=seed),
+            traffic=traffic,
+            rate=rate,
+            own=read_channels(channels, os.environ) if channels else None,
+            duration_s=duration,
+        )
         with start_servers(config.data_dir, config) as servers:
             remove_endpoints(servers.folder)
             asyncio.run(_run(config, options, servers))
-    except (ConfigError, ChannelConfigError, FolderError, ServerError, MigrationError, ListenError, TownFailed) as error:
+    except (ChannelConfigError, ListenError, TownFailed, FaultyFile) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -121,7 +123,7 @@ async def _run(config: Config, options: RunOptions, servers: Servers) -> None:
         connections=servers.connections,
         channels=prepared.channels,
         accounts=prepared.accounts,
-        with_secrets=options.channels is None,
+        with_secrets=options.own is None,
     )
 
     async def beside(endpoints: Endpoints, supervisor: Supervisor, stopping: asyncio.Event) -> None:
@@ -143,12 +145,11 @@ async def _prepare(config: Config, options: RunOptions, servers: Servers) -> Pre
     finally:
         await owner.close()
     servers.publish()
-    demo = options.channels is None
-    file = read_channels(options.channels or demo_channels_file(servers.folder), os.environ)
+    file = options.own or read_channels(demo_channels_file(servers.folder), os.environ)
     connection = await asyncpg.connect(servers.connections.services_dsn)
     try:
         channels = await _register(connection, file)
-        if not demo:
+        if options.own is not None:
             return Prepared(books=books, channels=channels)
         await settle_town(connection, servers.folder, options.wish, utc_now, lambda words: _log.info(words))
         return Prepared(

@@ -67,6 +67,7 @@ class Traffic:
                 task.add_done_callback(lambda _: limit.release())
                 await _pause(stop, self._chance.expovariate(self._rate))
             await covering
+        _log.info("traffic", **{name.replace(" ", "_"): count for name, count in sorted(self.sent.items())})
 
     def _errand(self) -> Errand:
         account = self._chance.choice(self._accounts)
