@@ -1,7 +1,6 @@
 """A small town on a fresh ledger, and a gateway process's rooms served on a free loopback port."""
 
 import asyncio
-import os
 import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
@@ -158,7 +157,6 @@ class Gateway:
 
 
 @pytest.fixture
-async def gateway(town: Town, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
-    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(tmp_path_factory.mktemp("metrics")))
+async def gateway(town: Town, redis_url: str) -> AsyncIterator[Gateway]:
     async with Gateway(town.settings(redis_url)) as served:
         yield served
