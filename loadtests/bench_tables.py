@@ -70,10 +70,11 @@ async def _measure_building(owner: Connection, dsn: str, accounts: int) -> None:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as builder:
         for what in ("first publication", "all again, nothing changed"):
             waits: list[float] = []
-            paying = asyncio.create_task(_pay_on(owner, waits, what))
+            stop = asyncio.Event()
+            paying = asyncio.create_task(_pay_on(owner, waits, what, stop))
             done, seconds, cpu = await loop.run_in_executor(builder, build_all, dsn)
-            paying.cancel()
-            await asyncio.gather(paying, return_exceptions=True)
+            stop.set()
+            await paying
             assert done == accounts, done
             rate, each = accounts / seconds, cpu * MICROSECONDS / accounts
             print(f"{what}: {accounts} accounts, {seconds:.1f} s, {rate:.0f} accounts/s, {each:.0f} µs of our CPU each")
@@ -90,11 +91,11 @@ def build_all(dsn: str) -> tuple[int, float, float]:
     return report.published + report.unchanged, perf_counter() - started, process_time() - cpu
 
 
-async def _pay_on(owner: Connection, waits: list[float], what: str) -> None:
-    while True:
+async def _pay_on(owner: Connection, waits: list[float], what: str, stop: asyncio.Event) -> None:
+    while not stop.is_set():
         offer = _offer(None, len(waits), what)
         started = perf_counter()
-        await asyncio.shield(append(owner, BOOK, [offer]))
+        await append(owner, BOOK, [offer])
         waits.append(perf_counter() - started)
         await asyncio.sleep(PAUSE_S)
 

@@ -59,8 +59,10 @@ def build(all_accounts: bool, account: str | None, data_dir: Path | None) -> Non
         with connect_or_start(config.data_dir, config) as connections:
             started = perf_counter()
             report = asyncio.run(build_tables(connections.services_dsn, wanted))
-    except (ConfigError, LookupError) as error:
+    except ConfigError as error:
         raise click.ClickException(str(error)) from error
+    except ExceptionGroup as errors:
+        raise click.ClickException(_missing(errors)) from errors
     _print(report, perf_counter() - started)
     if report.failed:
         sys.exit(EXIT_SOME_FAILED)
@@ -73,6 +75,14 @@ def _name(account: str | None) -> tuple[str, str] | None:
     if not (namespace and colon and number):
         raise click.BadParameter("expected NAMESPACE:NUMBER", param_hint="--account")
     return namespace, number
+
+
+def _missing(errors: ExceptionGroup[Exception]) -> str:
+    """Say what was looked for in vain; any other error among them is raised as it came."""
+    missing, other = errors.split(LookupError)
+    if missing is None or other is not None:
+        raise errors
+    return str(missing.exceptions[0])
 
 
 def _print(report: PublicationReport, seconds: float) -> None:

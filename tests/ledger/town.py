@@ -1,10 +1,11 @@
 """A small town on a real ledger: accounts, charges, payments through the door."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from kopeck.clock import utc_now
 from ledger.core.entry import PaymentFacts, entry_for_payment
 from ledger.core.fingerprint import fingerprint_of
 from ledger.core.reversal import reversal_of
@@ -19,7 +20,7 @@ from schemas.ids import AccountId, ChannelNumber, ExternalId, Space, Transit
 from schemas.journal import RecordedEntry
 
 SQL = load_statements("tests/statements/allocation_town.sql")
-NOW = datetime.now(UTC)
+NOW = utc_now()
 DUE = date(2026, 11, 15)
 PERIOD = 202610
 FIRST_TRANSIT = Transit(1)

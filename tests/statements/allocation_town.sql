@@ -93,3 +93,7 @@ SET LOCAL plan_cache_mode = force_generic_plan;
 -- name: explain
 -- Begins a statement whose plan is wanted.
 EXPLAIN
+
+-- name: forget_days
+-- Leaves the ledger without an open day.
+DELETE FROM ledger.bank_day;
