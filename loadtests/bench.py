@@ -16,6 +16,7 @@ import click
 import msgspec
 import uvloop
 
+from kopeck.child_log import start_log
 from kopeck.clock import utc_now
 from kopeck.embedded.clean import clean_folder
 from loadtests import ceiling
@@ -30,6 +31,8 @@ from loadtests.traffic import Doors, Plan, payments_of
 PAYMENTS_A_SECOND_MAX = 20_000
 """A closed loop is given so many payments a second of its duration; one that is faster ends early."""
 CEILING_CONNECTIONS = 256
+CEILING_SECONDS_MAX = 2
+CEILING_A_SECOND_MAX = 60_000
 METRICS_TIMEOUT_S = 5
 
 _BATCH = re.compile(rb"^kopeck_batch_entries_(sum|count) ([0-9]+)", re.MULTILINE)
@@ -125,9 +128,10 @@ class Bench:
         responder = multiprocessing.get_context("spawn").Process(target=ceiling.serve, args=(listening,), daemon=True)
         responder.start()
         try:
-            plan = Plan(town=self._town, phase=0, count=2 * 50_000)
+            seconds = min(CEILING_SECONDS_MAX, self._options.duration)
+            plan = Plan(town=self._town, phase=0, count=seconds * CEILING_A_SECOND_MAX)
             doors = doors_at(*listening.getsockname())
-            phase = Phase(name="ceiling", connections=CEILING_CONNECTIONS, rate=0, seconds=2)
+            phase = Phase(name="ceiling", connections=CEILING_CONNECTIONS, rate=0, seconds=seconds)
             report = await _in_another_process(_load_of(plan, doors, phase))
         finally:
             responder.terminate()
@@ -142,7 +146,7 @@ def phases_of(options: BenchOptions) -> tuple[Phase, ...]:
     """A warm-up, then the closed loops and the fixed rate."""
     seconds = options.duration
     return (
-        Phase(name="warm-up", connections=64, rate=0, seconds=max(2, seconds // 3), measured=False),
+        Phase(name="warm-up", connections=64, rate=0, seconds=max(1, seconds // 3), measured=False),
         Phase(name="closed64", connections=64, rate=0, seconds=seconds),
         Phase(name="closed256", connections=256, rate=0, seconds=seconds),
         Phase(name=f"rate{options.rate}", connections=64, rate=options.rate, seconds=seconds),
@@ -213,6 +217,7 @@ def _data_folder(data: Path | None) -> Iterator[Path]:
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all figures to this file.")
 def main(*, quick: bool, data: Path | None, json_file: Path | None, **options: object) -> None:
     """Measure the system and prove what it answered. Exit code 1 when the proof does not hold."""
+    start_log("warning")
     with _data_folder(data) as folder:
         chosen = msgspec.convert({**options, "folder": folder}, BenchOptions, dec_hook=_as_it_is)
         if quick:

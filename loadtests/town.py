@@ -93,7 +93,12 @@ def table_of(town: Town, account: int) -> AllocationTable:
         per_service_payment=False,
         totals=(Total(sum(weights), (0, 1, 2)), Total(sum(weights[:principal]), (0,))),
         tiers=tiers,
-        advance=Advance(rule=AdvanceRule.BY_WEIGHTS, payees=tiers[0].payees, lines=tiers[0].lines, weights=tiers[0].weights),
+        advance=Advance(
+            rule=AdvanceRule.BY_WEIGHTS,
+            payees=tiers[0].payees,
+            lines=tuple(Line(town.lines + place) for place in lines[:principal]),
+            weights=tiers[0].weights,
+        ),
     )
 
 

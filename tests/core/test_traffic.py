@@ -109,3 +109,10 @@ def test_tables_are_canonical_and_split_every_planned_amount() -> None:
 )
 def test_what_an_answer_says(answer: bytes, verdict: Answered) -> None:
     assert verdict_of(answer, answer.index(b"\r\n\r\n")) is verdict
+
+
+def test_every_line_of_a_table_is_its_own() -> None:
+    for lines in (3, 10, 17):
+        table = table_of(Town(seed=2, accounts=1, lines=lines), 1)
+        numbers = [line for tier in table.tiers for line in tier.lines] + list(table.advance.lines)
+        assert sorted(numbers) == list(range(1, 2 * lines - 1))
