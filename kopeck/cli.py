@@ -25,6 +25,7 @@ COMMANDS = {
     "journal": "kopeck.commands.journal",
     "verify": "kopeck.commands.verify",
     "day": "kopeck.commands.day",
+    "parked": "kopeck.commands.parked",
     "migrate": "kopeck.commands.migrate",
     "clean": "kopeck.commands.clean",
 }

@@ -54,7 +54,9 @@ async def test_an_asking_channel_is_refused_and_the_refusal_remembered(
     assert (totals["entries"], totals["keys"]) == (0, 1)
 
 
-async def test_a_refusal_stands_even_when_the_account_appears_later(gateway: Gateway, town: Town, owner: asyncpg.Connection) -> None:
+async def test_a_refusal_stands_even_when_the_account_appears_later(
+    gateway: Gateway, town: Town, owner: asyncpg.Connection
+) -> None:
     refused = await gateway.pay("1", "9009", "10.00")
     await owner.execute(SQL["add_alias"], "9009", town.accounts["1003"])
     assert await gateway.pay("1", "9009", "10.00") == refused
@@ -69,7 +71,9 @@ async def test_a_booked_payment_is_answered_as_booked_after_its_account_is_lost(
     assert "<result>5</result>" not in booked
 
 
-async def test_one_key_with_other_content_is_a_conflict_parked_and_books_nothing(gateway: Gateway, owner: asyncpg.Connection) -> None:
+async def test_one_key_with_other_content_is_a_conflict_parked_and_books_nothing(
+    gateway: Gateway, owner: asyncpg.Connection
+) -> None:
     await gateway.pay("1", "1001", "10.00")
     assert "<result>300</result>" in await gateway.pay("1", "1001", "11.00")
     assert "<result>300</result>" in await gateway.pay("1", "1002", "10.00")
