@@ -54,6 +54,17 @@ async def list_books(connection: Connection) -> tuple[Book, ...]:
     return tuple([Book(row["book"]) for row in await connection.fetch(_SQL["list_books"])])
 
 
+async def list_account_entries(
+    connection: Connection, namespace: str, number: str, entries_max: int
+) -> tuple[RecordedEntry, ...] | None:
+    """Return the newest entries of the account with this name, newest first, along its back chain; None for no account."""
+    account = await connection.fetchval(_SQL["find_account"], namespace, number)
+    if account is None:
+        return None
+    rows = await connection.fetch(_SQL["list_account_entries"], account, entries_max)
+    return tuple([recorded_entry(row) for row in rows])
+
+
 async def list_heads(connection: Connection) -> dict[Book, Sequence]:
     """Return the last sequence of every book, 0 for an empty one. The books are read one after another: not a cut."""
     return {Book(row["book"]): Sequence(row["head"]) for row in await connection.fetch(_SQL["list_heads"])}

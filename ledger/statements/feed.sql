@@ -8,6 +8,20 @@ SELECT book FROM ledger.book_head ORDER BY book;
 -- At most so many entries of one book after a place, in order.
 SELECT * FROM ledger.journal WHERE book = $1 AND sequence > $2 ORDER BY sequence LIMIT $3;
 
+-- name: find_account
+-- The personal account with this principal name.
+SELECT personal_account FROM reference.personal_account WHERE namespace = $1 AND number = $2;
+
+-- name: list_account_entries
+-- An account's newest entries, along the back chain from its head.
+WITH RECURSIVE place AS (SELECT b.book, h.last_sequence
+      FROM ledger.book_head b JOIN ledger.account_head h ON h.book = b.book AND h.personal_account = $1),
+chain AS (
+    SELECT j.*, 1 AS nth FROM place p JOIN ledger.journal j ON j.book = p.book AND j.sequence = p.last_sequence
+    UNION ALL
+    SELECT j.*, c.nth + 1 FROM chain c JOIN ledger.journal j ON j.book = c.book AND j.sequence = c.previous WHERE c.nth < $2)
+SELECT * FROM chain ORDER BY nth;
+
 -- name: list_heads
 -- The last sequence of every book, 0 for an empty one.
 SELECT h.book, coalesce((SELECT j.sequence FROM ledger.journal j WHERE j.book = h.book ORDER BY j.sequence DESC LIMIT 1), 0) AS head

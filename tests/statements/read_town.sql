@@ -95,3 +95,12 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 
 -- name: notify
 -- Wake those who listen to the feed.
 NOTIFY kopeck_feed;
+
+-- name: park_conflict
+-- A conflict that nobody has looked at.
+INSERT INTO intake.parked (what, transit, channel, space, external_id, content, content_digest)
+VALUES ('conflict', $1, $2, $3, 'op-1', 'amount 1 / amount 2', sha256('x'));
+
+-- name: add_refusal
+-- A refusal remembered by its key.
+INSERT INTO ledger.payment_key (space, external_id, book, sequence, outcome, fingerprint) VALUES ($1, $2, 1, NULL, 6, '');
