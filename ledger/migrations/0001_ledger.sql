@@ -166,8 +166,8 @@ BEGIN
       FROM known n WINDOW chain AS (PARTITION BY n.account, n.refuses ORDER BY n.ord)),
   chained AS (
       SELECT l.*, CASE WHEN l.refuses OR l.account IS NULL THEN l.fresh
-          ELSE bool_and(l.fresh AND coalesce(l.version = l.current + l.link AND l.before = coalesce(l.left_by, l.digest)
-                                             AND moment < l.valid_until, false))
+          ELSE bool_and(l.fresh AND coalesce(l.version = l.current + l.link AND moment < l.valid_until
+                                             AND l.before = CASE WHEN l.link = 0 THEN l.digest ELSE l.left_by END, false))
                OVER (PARTITION BY l.account, l.refuses ORDER BY l.ord) END AS holds
       FROM linked l),
   placed AS MATERIALIZED (
