@@ -14,10 +14,13 @@ from rich.text import Text
 from kopeck.endpoints import Endpoints
 from kopeck.live import PERIOD_S, LatestEntry, Snapshot, Watcher
 from kopeck.supervisor import Supervisor
-from schemas.money import roubles_for_people
+from schemas.money import roubles_for_people, roubles_from_kopecks
 
 LINE_EVERY_S = 10.0
-NAME_CHARACTERS_MAX = 26
+NAME_CHARACTERS, AMOUNT_CHARACTERS = 24, 12
+SHARE_CHARACTERS = NAME_CHARACTERS + AMOUNT_CHARACTERS + 3
+PAYMENT_CHARACTERS = 26
+HINT_LINES, ENTRY_LINES, ENTRIES_MIN = 12, 6, 2
 
 _log = structlog.get_logger("kopeck.run")
 
@@ -25,12 +28,13 @@ _log = structlog.get_logger("kopeck.run")
 async def show_house(endpoints: Endpoints, supervisor: Supervisor, stop: asyncio.Event) -> None:
     """Show the house until ``stop``."""
     watcher = Watcher(endpoints.postgres, endpoints.metrics)
-    console = Console()
+    console = Console(markup=False, highlight=False)
     if not console.is_terminal:
         await watcher.run(stop, _line_writer())
         return
+    screen = Screen(endpoints, supervisor, console)
     with Live(Text("…"), console=console, screen=True, auto_refresh=False) as live:
-        await watcher.run(stop, lambda seen: live.update(_screen(seen, endpoints, supervisor), refresh=True))
+        await watcher.run(stop, lambda seen: live.update(screen.draw(seen), refresh=True))
 
 
 def _line_writer() -> Callable[[Snapshot], None]:
@@ -55,67 +59,83 @@ def _line(seen: Snapshot) -> str:
     return f"{seen.per_second:.1f} payments/s | {answers} | owed {owed} ₽ | lag {lag} | trial balance {seen.trial_balance}{fault}"
 
 
-def _screen(seen: Snapshot, endpoints: Endpoints, supervisor: Supervisor) -> RenderableType:
-    columns = Table.grid(expand=True, padding=(0, 1))
-    columns.add_column(ratio=3)
-    columns.add_column(ratio=2)
-    columns.add_row(_latest(seen), Group(_recipients(seen), _numbers(seen, supervisor)))
-    return Group(columns, _hints(seen, endpoints))
+class Screen:
+    """Draws a snapshot to the size of the console."""
+
+    def __init__(self, endpoints: Endpoints, supervisor: Supervisor, console: Console) -> None:
+        self._endpoints = endpoints
+        self._supervisor = supervisor
+        self._console = console
+
+    def draw(self, seen: Snapshot) -> RenderableType:
+        """The whole screen; what does not fit below is cut off by the terminal."""
+        columns = Table.grid(expand=True, padding=(0, 1))
+        columns.add_column(ratio=2)
+        columns.add_column(ratio=1)
+        columns.add_row(self._latest(seen), Group(self._numbers(seen), _recipients(seen)))
+        return Group(self._hints(seen), columns)
+
+    def _latest(self, seen: Snapshot) -> RenderableType:
+        abreast = max(1, (self._console.width * 2 // 3 - PAYMENT_CHARACTERS) // SHARE_CHARACTERS)
+        room = max(ENTRIES_MIN, (self._console.height - HINT_LINES) // ENTRY_LINES)
+        table = Table(title="Last entries", expand=True, title_justify="left", show_lines=True)
+        table.add_column("payment", width=PAYMENT_CHARACTERS - 4)
+        table.add_column("split by recipient, ₽", no_wrap=True, ratio=1)
+        for entry in seen.latest[:room]:
+            head = f"{entry.at} {entry.channel}\n{entry.external_id}\n"
+            body = f"{entry.account_number or '—'}\n{roubles_for_people(entry.amount)} ₽"
+            table.add_row(Text(head + body), Text(_split(entry, abreast)))
+        return table
+
+    def _numbers(self, seen: Snapshot) -> RenderableType:
+        table = Table.grid(padding=(0, 2))
+        table.add_row("payments/s", f"{seen.per_second:.1f}")
+        table.add_row("answers", ", ".join(f"{name} {count}" for name, count in sorted(seen.answers.items())))
+        table.add_row("trial balance", Text(str(seen.trial_balance), style="bold red" if seen.trial_balance else "green"))
+        table.add_row("lag, entries", ", ".join(f"{name} {count}" for name, count in sorted(seen.lag_entries.items())))
+        for child in self._supervisor.children:
+            state = "ready" if child.ready.is_set() else "starting"
+            table.add_row(child.spec.name, f"pid {child.pid}, {state}, started {child.starts}×")
+        for kind, amount in seen.by_kind.items():
+            table.add_row(kind, roubles_for_people(amount))
+        if seen.fault:
+            table.add_row("fault", Text(seen.fault, style="bold red"))
+        return Panel(table, title="House", title_align="left")
+
+    def _hints(self, seen: Snapshot) -> RenderableType:
+        folder = self._endpoints.data
+        lines = [f"Ctrl-C stops. Addresses and secrets: {folder}/endpoints.json"]
+        if command := pay_by_curl(self._endpoints):
+            lines.append(f"Pay:     {command}")
+        if payments := [entry for entry in seen.latest if entry.kind == "payment"]:
+            lines.append(f"Explain: kopeck explain --data {folder} {payments[0].external_id}")
+        return Panel(Text("\n".join(lines)), title="Try it", title_align="left")
 
 
-def _latest(seen: Snapshot) -> RenderableType:
-    table = Table(title="Last entries", expand=True, title_justify="left")
-    for name, justify in (("time", "left"), ("channel / id", "left"), ("account", "left"), ("₽", "right"), ("split", "left")):
-        table.add_column(name, justify=justify, no_wrap=name != "split")  # type: ignore[arg-type]
-    for entry in seen.latest:
-        table.add_row(
-            entry.at,
-            f"{entry.channel}\n{entry.external_id}",
-            entry.account_number or "—",
-            roubles_for_people(entry.amount),
-            _split(entry),
-        )
-    return table
+def _split(entry: LatestEntry, abreast: int) -> str:
+    """Shares in columns, the largest first, a reason before them when the money waits."""
+    shares = sorted(entry.split.items(), key=lambda share: -share[1])
+    cells = [
+        f"{name[:NAME_CHARACTERS]:<{NAME_CHARACTERS}} {roubles_for_people(amount):>{AMOUNT_CHARACTERS}}"
+        for name, amount in shares
+    ]
+    lines = ["  ".join(cells[first : first + abreast]) for first in range(0, len(cells), abreast)]
+    if entry.kind != "payment":
+        lines.insert(0, f"{entry.kind}{': ' + entry.reason if entry.reason else ''}")
+    return "\n".join(lines)
 
 
-def _split(entry: LatestEntry) -> str:
-    shares = [f"{name[:NAME_CHARACTERS_MAX]} {roubles_for_people(amount)}" for name, amount in entry.split.items()]
-    head = f"[{entry.kind}{': ' + entry.reason if entry.reason else ''}] " if entry.kind != "payment" else ""
-    return Text(head + "; ".join(shares)).plain
+def _cell(name: str) -> str:
+    return f"{name[:NAME_CHARACTERS]:<{NAME_CHARACTERS}}"
 
 
 def _recipients(seen: Snapshot) -> RenderableType:
     table = Table(title="Owed to recipients", expand=True, title_justify="left")
-    table.add_column("recipient")
-    table.add_column("₽", justify="right")
+    table.add_column("recipient", no_wrap=True, ratio=1)
+    table.add_column("₽", justify="right", no_wrap=True, width=AMOUNT_CHARACTERS)
     for name, amount in seen.by_recipient.items():
         table.add_row(name, roubles_for_people(amount))
     return table
-
-
-def _numbers(seen: Snapshot, supervisor: Supervisor) -> RenderableType:
-    table = Table.grid(padding=(0, 2))
-    table.add_row("payments/s", f"{seen.per_second:.1f}")
-    table.add_row("answers", ", ".join(f"{name} {count}" for name, count in sorted(seen.answers.items())))
-    for kind, amount in seen.by_kind.items():
-        table.add_row(kind, roubles_for_people(amount))
-    table.add_row("trial balance", Text(str(seen.trial_balance), style="bold red" if seen.trial_balance else "green"))
-    table.add_row("lag, entries", ", ".join(f"{name} {count}" for name, count in sorted(seen.lag_entries.items())))
-    for child in supervisor.children:
-        state = "ready" if child.ready.is_set() else "starting"
-        table.add_row(child.spec.name, f"pid {child.pid}, {state}, started {child.starts}×")
-    if seen.fault:
-        table.add_row("fault", Text(seen.fault, style="bold red"))
-    return Panel(table, title="House")
-
-
-def _hints(seen: Snapshot, endpoints: Endpoints) -> RenderableType:
-    lines = [f"Ctrl-C stops. Addresses and secrets: {endpoints.data}/endpoints.json"]
-    if command := pay_by_curl(endpoints):
-        lines.append(f"Pay:     {command}")
-    if payments := [entry for entry in seen.latest if entry.kind == "payment"]:
-        lines.append(f"Explain: kopeck explain --data {endpoints.data} {payments[0].external_id}")
-    return Panel(Text("\n".join(lines)), title="Try it")
 
 
 def pay_by_curl(endpoints: Endpoints) -> str:
@@ -124,8 +144,7 @@ def pay_by_curl(endpoints: Endpoints) -> str:
     if terminals is None or not endpoints.accounts.open:
         return ""
     account = endpoints.accounts.open[0]
-    roubles = f"{account.total // 100}.{account.total % 100:02d}"
     return (
         f"curl -u {terminals.basic_user}:{terminals.basic_password} '{terminals.url}?command=pay&txn_id=1001"
-        f"&txn_date=20261116120000&account={account.number}&sum={roubles}'"
+        f"&txn_date=20261116120000&account={account.number}&sum={roubles_from_kopecks(account.total)}'"
     )

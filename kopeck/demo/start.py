@@ -25,7 +25,7 @@ TOWN_FOLDER = "town"
 OPEN_SAMPLE = 50
 CLOSED_SAMPLE = 5
 UNKNOWN_SAMPLE = 5
-TRAFFIC_SAMPLE = 5_000
+TRAFFIC_SAMPLE = 20_000
 KINDS = frozenset({"recipients", "accounts", "charges"})
 _SQL = load_statements("kopeck/statements/demo.sql")
 
@@ -69,8 +69,8 @@ async def sample_accounts(connection: Connection) -> AccountSample:
 
 
 async def list_payable_accounts(connection: Connection) -> tuple[PayableAccount, ...]:
-    """Accounts that the demo's traffic pays."""
-    rows = await connection.fetch(_SQL["list_open_accounts"], NAMESPACE, CURRENT, TRAFFIC_SAMPLE)
+    """Accounts that the demo's traffic pays, in the order in which it does."""
+    rows = await connection.fetch(_SQL["list_payable_accounts"], NAMESPACE, CURRENT, TRAFFIC_SAMPLE)
     return tuple(PayableAccount(number=row["number"], total_kopecks=row["total"]) for row in rows)
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import cycle
 from random import Random
 
 import aiohttp
@@ -36,14 +37,14 @@ class PayableAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Traffic:
-    """Sends payments at a rate until stopped; ``sent`` counts what became of them."""
+    """Pays the accounts in turn at a rate, until stopped; ``sent`` counts what became of it. There must be an account."""
 
     def __init__(
         self, endpoints: Sequence[Endpoint], accounts: Sequence[PayableAccount], *, seed: int, rate: int, utc_now: Clock
     ) -> None:
         self.sent: Counter[str] = Counter()
         self._endpoints = [one for one in endpoints if one.kind in WEIGHTS]
-        self._accounts = accounts
+        self._accounts = cycle(accounts)
         self._chance = Random(seed)
         self._rate = rate
         self._utc_now = utc_now
@@ -70,7 +71,7 @@ class Traffic:
         _log.info("traffic", **{name.replace(" ", "_"): count for name, count in sorted(self.sent.items())})
 
     def _errand(self) -> Errand:
-        account = self._chance.choice(self._accounts)
+        account = next(self._accounts)
         unknown = self._chance.random() < UNKNOWN_SHARE
         fate = self._chance.random()
         if fate < 0.65 and account.total_kopecks > 0:
