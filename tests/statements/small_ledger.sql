@@ -89,3 +89,11 @@ SELECT book FROM ledger.book_head WHERE book = $1 FOR UPDATE;
 -- name: hold_key
 -- Hold a payment key without committing it.
 INSERT INTO ledger.payment_key (space, external_id, book, sequence, outcome, fingerprint) VALUES ($1, $2, 2, NULL, 6, $3);
+
+-- name: any_account
+-- Some published account.
+SELECT personal_account FROM ledger.account_head ORDER BY personal_account LIMIT 1;
+
+-- name: spoil_head
+-- A head that promises another table than the journal gives.
+UPDATE ledger.account_head SET digest = sha256('another') WHERE personal_account = $1;
