@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,16 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
         path = self.folder / (name or f"{what}.csv")
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return await LOADERS[what](self.connection, path, terms)
+
+    @asynccontextmanager
+    async def undone(self) -> AsyncIterator[None]:
+        """What is loaded inside is undone at the end."""
+        transaction = self.connection.transaction()
+        await transaction.start()
+        try:
+            yield
+        finally:
+            await transaction.rollback()
 
     async def load_town(self) -> None:
         """Recipients, three accounts and October's charges."""

@@ -216,37 +216,37 @@ async def test_opening_balances_of_a_published_account_stay(published: Desk) -> 
     assert faults == [(2, "paid_kopecks", "opening balances of a published account never change; pay or reverse instead")]
 
 
-@pytest.mark.parametrize(
-    ("lines", "fault"),
-    [
-        ([charge(period="2026-11", printed_total_kopecks=503_436)], ""),
-        (
-            [charge(period="2026-11", printed_total_kopecks=503_435)],
-            "is 503435 for account epd:0001001, pool main, its charges leave 503436 kopecks unpaid",
-        ),
-        ([charge(period="2026-11", paid_kopecks=400, advance_kopecks=30, printed_total_kopecks=503_006)], ""),
-        ([charge(period="2026-11", amount_kopecks=-2_436, printed_total_kopecks=500_000)], ""),
-        ([charge(amount_kopecks=200_000, printed_total_kopecks=415_000)], ""),
-        ([charge(period="2026-11", printed_total_kopecks=503_436 + 71_235)], ""),
-        ([charge(period="2026-11", printed_total_kopecks=503_436), charge(period="2026-11", kind="penalty")], ""),
-        (
-            [charge(period="2026-11", printed_total_kopecks=1), charge(period="2026-11", service="gas", printed_total_kopecks=2)],
-            "is 2, line 2 of the same document says 1",
-        ),
-        ([charge(period="2026-09", printed_total_kopecks=1_000), charge(period="2026-10", service="gas")], ""),
-        ([charge(period="2020-01", printed_total_kopecks=1_000), charge(period="2026-10", service="gas")], ""),
-        ([charge(period="2026-11", court_order="2-1/26", printed_total_kopecks=502_436)], ""),
-    ],
-)
-async def test_printed_totals(town: Desk, lines: list[dict[str, object]], fault: str) -> None:
-    if not fault:
-        await town.load("charges", as_csv(lines))
-        assert len(await town.read("printed")) == 1
-        return
-    faults = await faults_of(town, lines)
-    assert len(faults) == 1
-    assert faults[0][1] == "printed_total_kopecks"
-    assert fault in faults[0][2]
+PRINTED_TOTALS: list[tuple[list[dict[str, object]], str]] = [
+    ([charge(period="2026-11", printed_total_kopecks=503_436)], ""),
+    (
+        [charge(period="2026-11", printed_total_kopecks=503_435)],
+        "is 503435 for account epd:0001001, pool main, its charges leave 503436 kopecks unpaid",
+    ),
+    ([charge(period="2026-11", paid_kopecks=400, advance_kopecks=30, printed_total_kopecks=503_006)], ""),
+    ([charge(period="2026-11", amount_kopecks=-2_436, printed_total_kopecks=500_000)], ""),
+    ([charge(amount_kopecks=200_000, printed_total_kopecks=415_000)], ""),
+    ([charge(period="2026-11", printed_total_kopecks=503_436 + 71_235)], ""),
+    ([charge(period="2026-11", printed_total_kopecks=503_436), charge(period="2026-11", kind="penalty")], ""),
+    (
+        [charge(period="2026-11", printed_total_kopecks=1), charge(period="2026-11", service="gas", printed_total_kopecks=2)],
+        "is 2, line 2 of the same document says 1",
+    ),
+    ([charge(period="2026-09", printed_total_kopecks=1_000), charge(period="2026-10", service="gas")], ""),
+    ([charge(period="2020-01", printed_total_kopecks=1_000), charge(period="2026-10", service="gas")], ""),
+    ([charge(period="2026-11", court_order="2-1/26", printed_total_kopecks=502_436)], ""),
+]
+
+
+async def test_printed_totals(town: Desk) -> None:
+    for lines, fault in PRINTED_TOTALS:
+        async with town.undone():
+            if not fault:
+                await town.load("charges", as_csv(lines))
+                assert len(await town.read("printed")) == 1
+                continue
+            faults = await faults_of(town, lines)
+            assert [field for _, field, _ in faults] == ["printed_total_kopecks"]
+            assert fault in faults[0][2]
 
 
 @pytest.mark.parametrize(("rows", "total", "fault"), [(1, 1000, ""), (2, 1000, "control_rows"), (1, 999, "control_total")])
