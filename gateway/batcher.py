@@ -11,6 +11,7 @@ from gateway.cache import Name, TableCache
 from gateway.decide import Decided, Objection, Request, account_objection, decide_booking, decide_objection
 from gateway.door import Door, RefusedByDatabase
 from gateway.parking import Parking
+from gateway.reader import POSTGRESQL_ERRORS
 from gateway.registers import PayeeRegister
 from gateway.settings import GatewaySettings
 from gateway.submission import TRY_AGAIN, Submission, SubmissionQueue
@@ -55,7 +56,9 @@ class Batcher:
                 break
             if taken:
                 metrics.QUEUE.set(len(self._queue))
+                self._queue.batch_began(time.monotonic())
                 await self._serve(taken)
+                self._queue.batch_ended(time.monotonic())
         await asyncio.gather(*self._writes)
 
     async def _serve(self, taken: list[Submission]) -> None:
@@ -64,11 +67,14 @@ class Batcher:
             decided = await self._decide_all(taken)
             if decided:
                 await self._offer(decided)
+        except POSTGRESQL_ERRORS as error:
+            self._beside.unavailable("batch.unavailable", error)
+            for submission in taken:
+                submission.answer(TRY_AGAIN)
         # The one task every payment depends on must outlive any error; what it cannot answer is asked again.
         except Exception:
             metrics.FAULTS.inc()
             log.exception("batch.failed", entries=len(taken))
-            self._beside.trouble()
             for submission in taken:
                 submission.answer(TRY_AGAIN)
 
@@ -83,16 +89,29 @@ class Batcher:
             except AskPostgresql:
                 again.append(submission)
                 continue
+            except POSTGRESQL_ERRORS as error:
+                self._beside.unavailable("payment.unavailable", error)
+                submission.answer(TRY_AGAIN)
+                continue
             # One payment that trips a bug of ours must not take the others with it.
             except Exception:
-                metrics.FAULTS.inc()
-                log.exception("payment.failed", payment=submission.external_id)
-                submission.answer(TRY_AGAIN)
+                if not self._blame_cache(submission, again):
+                    submission.answer(TRY_AGAIN)
                 continue
             if made is not None:
                 decided.append((submission, made))
         self._again(again)
         return decided
+
+    def _blame_cache(self, submission: Submission, again: list[Submission]) -> bool:
+        """Ask PostgreSQL when a table of the cache's could not be worked with; with PostgreSQL's own it is a bug of ours."""
+        if submission.request is None or submission.authoritative:
+            metrics.FAULTS.inc()
+            log.exception("payment.failed", payment=submission.external_id)
+            return False
+        log.warning("payment.table_unfit", payment=submission.external_id, exc_info=True)
+        again.append(submission)
+        return True
 
     async def _look_up(self, taken: Sequence[Submission]) -> Mapping[Name, LookUp]:
         names = [name_of(submission.request) for submission in taken if submission.request is not None]
@@ -132,8 +151,7 @@ class Batcher:
         book = decided[0][0].book
         metrics.BATCH_ENTRIES.observe(len(decided))
         give_up_at = time.monotonic() + self._settings.drain_s
-        offering = asyncio.ensure_future(self._door.offer(book, [made.offer for _, made in decided], give_up_at))
-        answers = await asyncio.shield(offering)
+        answers = await self._door.offer(book, [made.offer for _, made in decided], give_up_at)
         again: list[Submission] = []
         newest: dict[Name, tuple[AllocationTable, bytes]] = {}
         for (submission, made), answer in zip(decided, answers, strict=True):
@@ -170,7 +188,11 @@ class Batcher:
             case AppendStatus.CONFLICT:
                 assert answer.stored_fingerprint is not None
                 field = differing_field(made.offer.fingerprint, answer.stored_fingerprint)
-                await self._beside.parking.park_conflict(made.offer.entry, submission.request, field)
+                try:
+                    await self._beside.parking.park_conflict(made.offer.entry, submission.request, field)
+                except POSTGRESQL_ERRORS as error:
+                    self._beside.unavailable("conflict.not_parked", error)
+                    return TRY_AGAIN
                 return PaymentOutcome(answer=Answer.CONFLICT, conflict_field=field)
             case AppendStatus.STALE:
                 metrics.STALE.inc()
@@ -206,15 +228,15 @@ class Beside:
         self.parking = parking
         self.cache = cache
         self.entries_recorded = 0
-        self.troubles = 0
 
     def recorded(self) -> None:
         """Count an entry; the notifier wakes consumers when the count has moved."""
         self.entries_recorded += 1
 
-    def trouble(self) -> None:
-        """Count a batch that could not be served; readiness looks at it."""
-        self.troubles += 1
+    def unavailable(self, event: str, error: Exception) -> None:
+        """Count and log what PostgreSQL did not answer in time or at all; only a retryable answer may follow."""
+        metrics.READ_ERRORS.inc()
+        log.warning(event, error=type(error).__name__)
 
 
 def name_of(request: Request) -> Name:

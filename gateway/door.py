@@ -21,8 +21,8 @@ RETRY_LAST_S = 1.0
 
 BY_ITSELF = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """The whole batch was rolled back through no fault of one entry: once more, then entry by entry."""
-AT_FAULT = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
-"""The database refused an entry: entry by entry, to find which."""
+AT_FAULT = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, ValueError)
+"""The database refused an entry, or it could not even be sent (ValueError): entry by entry, to find which."""
 UNKNOWN = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 """Anything else: it may have been recorded or not."""
 

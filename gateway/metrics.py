@@ -19,6 +19,7 @@ STALE = Counter("kopeck_stale_total", "Offers split again because their table ha
 UNKNOWN_OUTCOMES = Counter("kopeck_append_unknown_total", "Appends that failed with their outcome unknown and were sent again.")
 TABLES = Counter("kopeck_table_lookups_total", "Tables looked up.", ("source",))
 CACHE_ERRORS = Counter("kopeck_cache_errors_total", "Failures of Redis, each answered from PostgreSQL.")
+READ_ERRORS = Counter("kopeck_postgresql_read_errors_total", "Reads that PostgreSQL failed, each answered by try again.")
 PARKED = Counter("kopeck_parked_total", "Cases kept for a person.", ("what",))
 FAULTS = Counter("kopeck_pipeline_faults_total", "Programming errors met by the batcher: always a bug.")
 QUEUE = Gauge("kopeck_queue_payments", "Payments waiting for the door.", multiprocess_mode="livesum")

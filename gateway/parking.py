@@ -1,5 +1,6 @@
 """Cases that no program may decide, kept for a person before their channel is answered (design §4, W6)."""
 
+import hashlib
 from datetime import datetime
 
 import msgspec
@@ -14,6 +15,8 @@ from schemas.journal import JournalEntry
 from schemas.notification import PaymentNotification, StatementLine
 
 log = structlog.get_logger("gateway.parking")
+
+CONTENT_BYTES_MAX = 65_536
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -81,4 +84,9 @@ class Parking:
 
 
 def _text(content: Content) -> str:
-    return msgspec.json.encode(content).decode()
+    """Return the JSON; a designation that would not fit stands in it by its digest."""
+    encoded = msgspec.json.encode(content)
+    if len(encoded) > CONTENT_BYTES_MAX:
+        digest = hashlib.sha256(content.designation.encode()).hexdigest()
+        encoded = msgspec.json.encode(msgspec.structs.replace(content, designation=f"sha256:{digest}"))
+    return encoded.decode()

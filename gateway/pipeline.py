@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from gateway import metrics
-from gateway.decide import Decided, decide_refusal, form_refusal, request_of
+from gateway.decide import Decided, Request, decide_refusal, form_refusal, request_of
 from gateway.submission import TRY_AGAIN, Submission, SubmissionQueue
 from ledger.core.books import book_of
 from ledger.core.entry import PaymentFacts, entry_for_cover
@@ -20,34 +20,12 @@ ANSWER_MARGIN_S = 0.25
 """What is kept of a deadline for encoding and sending the answer."""
 
 
-class Pace:
-    """How fast the door has lately answered, to tell whether a payment can still be answered in time."""
-
-    def __init__(self) -> None:
-        self._answered = 0
-        self._since = time.monotonic()
-        self._per_second = 0.0
-
-    def answered(self) -> None:
-        """Count one answer; every second the pace is taken anew."""
-        self._answered += 1
-        elapsed = time.monotonic() - self._since
-        if elapsed >= 1.0:
-            self._per_second = self._answered / elapsed
-            self._answered, self._since = 0, time.monotonic()
-
-    def wait_s(self, waiting: int) -> float:
-        """Estimate how long the last of ``waiting`` payments will wait; nothing is known before the first second."""
-        return waiting / self._per_second if self._per_second else 0.0
-
-
 class Pipeline:
     """Accepts notifications for the batcher."""
 
     def __init__(self, queue: SubmissionQueue, books: int):
         self._queue = queue
         self._books = books
-        self._pace = Pace()
 
     async def submit_payment(self, channel: Channel, notification: PaymentNotification) -> PaymentOutcome:
         """Answer one payment; TRY_AGAIN when it cannot be known in time what became of it.
@@ -58,8 +36,7 @@ class Pipeline:
         refusal = form_refusal(channel, notification)
         ready = decide_refusal(request, refusal) if refusal is not Refusal.NONE else None
         book = book_of(channel.namespace, notification.account_number, self._books)
-        outcome = await self._submit(channel, book, None if ready else request, ready)
-        return outcome
+        return await self._submit(channel, book, None if ready else request, ready)
 
     async def submit_cover(self, channel: Channel, line: StatementLine, covered: Space) -> PaymentOutcome:
         """Book a believed statement line: transit from the clearing of ``covered``, in the book without a payer."""
@@ -82,14 +59,14 @@ class Pipeline:
         ready = Decided(offer=Append(entry=entry_for_cover(facts, covered), fingerprint=fingerprint))
         return await self._submit(channel, BOOK_WITHOUT_PAYER, None, ready)
 
-    async def _submit(self, channel: Channel, book: Book, request: object, ready: Decided | None) -> PaymentOutcome:
+    async def _submit(self, channel: Channel, book: Book, request: Request | None, ready: Decided | None) -> PaymentOutcome:
         started = time.monotonic()
         patience = channel.deadline_ms / 1000 - ANSWER_MARGIN_S
-        if self._pace.wait_s(len(self._queue)) > patience:
+        if self._queue.wait_s(started) > patience:
             return TRY_AGAIN
         submission = Submission(
             book=book,
-            request=request,  # type: ignore[arg-type]
+            request=request,
             ready=ready,
             submitted_at=started,
             deadline=started + patience,
@@ -101,6 +78,5 @@ class Pipeline:
             outcome = await asyncio.shield(submission.future)
         finally:
             timer.cancel()
-        self._pace.answered()
         metrics.ANSWER_SECONDS.observe(time.monotonic() - started)
         return outcome

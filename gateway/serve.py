@@ -67,7 +67,7 @@ async def _serve(
 ) -> None:
     listener, stop, ready, utc_now = outside
     reader, door, cache = stores
-    queue = SubmissionQueue(settings.queue_payments_max)
+    queue = SubmissionQueue(settings.queue_payments_max, settings.batch_entries_max)
     tables = TableSource(cache, reader, utc_now)
     parking = Parking(reader)
     beside = Beside(PayeeRegister(reader), parking, cache)

@@ -57,8 +57,11 @@ class Submission:
 class SubmissionQueue:
     """First in, first out inside a book; the book that has waited longest is served first (design W4)."""
 
-    def __init__(self, entries_max: int):
+    def __init__(self, entries_max: int, batch_entries_max: int):
         self._entries_max = entries_max
+        self._batch_entries_max = batch_entries_max
+        self._batch_began: float | None = None
+        self._batch_s = 0.0
         self._books: dict[Book, deque[Submission]] = {}
         self._length = 0
         self._filled = asyncio.Event()
@@ -75,6 +78,21 @@ class SubmissionQueue:
         self._length += 1
         self._filled.set()
         return True
+
+    def batch_began(self, now: float) -> None:
+        """Note that a batch is being served."""
+        self._batch_began = now
+
+    def batch_ended(self, now: float) -> None:
+        """Note how long the batch took."""
+        if self._batch_began is not None:
+            self._batch_s = now - self._batch_began
+        self._batch_began = None
+
+    def wait_s(self, now: float) -> float:
+        """Estimate how long one more submission would wait: the batches ahead of it, each as long as the last or the present."""
+        present_s = now - self._batch_began if self._batch_began is not None else 0.0
+        return max(self._batch_s, present_s) * (1 + self._length // self._batch_entries_max)
 
     def put_back(self, submissions: Iterable[Submission]) -> None:
         """Return submissions that must be decided again, ahead of the others; these are accepted already, never refused."""

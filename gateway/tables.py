@@ -85,7 +85,8 @@ class TableSource:
     def _from_cache(self, name: Name, packed: bytes, moment: datetime) -> Known | None:
         try:
             table = unpack_table(packed)
-        except TableUnreadable:
+        # Bytes nested without end are no table either.
+        except (TableUnreadable, RecursionError):
             log.warning("cache.unreadable", namespace=name[0])
             return None
         if Alias(*name) not in table.aliases or moment.timestamp() >= table.valid_until:
