@@ -173,24 +173,29 @@ def payment_fault(entry: JournalEntry, table: AllocationTable, split: Split) -> 
 
 def sums_fault(entry: JournalEntry, table: AllocationTable, split: Split) -> str:
     """Check, by nothing but adding up, who got how much and that no line got more than was unpaid."""
+    rest: dict[int, int] = {}
+    for account, amount in zip(entry.accounts, entry.amounts, strict=True):
+        rest[account] = rest.get(account, 0) + amount
     payables = payable_base(entry.transit)
-    wanted: dict[int, int] = {ledger_account(AccountKind.CLEARING, entry.transit, entry.space): entry.amount_kopecks}
+    due: list[tuple[int, int]] = [(ledger_account(AccountKind.CLEARING, entry.transit, entry.space), -entry.amount_kopecks)]
     for tier, shares in zip(table.tiers, split.shares, strict=True):
         for payee, weight, paid, share in zip(tier.payees, tier.weights, tier.paid, shares, strict=True):
             if share:
-                if share < 0 or share > weight - paid:
+                if not 0 < share <= weight - paid:
                     return f"a line with {weight - paid} kopecks unpaid got {share}"
-                wanted[payables + payee] = wanted.get(payables + payee, 0) - share
+                due.append((payables + payee, share))
     for payee, share in zip(table.advance.payees, split.advance, strict=False):
         if share < 0:
             return f"an advance line got {share} kopecks"
-        wanted[payables + payee] = wanted.get(payables + payee, 0) - share
+        due.append((payables + payee, share))
     if split.unallocated:
-        wanted[ledger_account(AccountKind.SUSPENSE, entry.transit, entry.channel)] = -split.unallocated
-    found: dict[int, int] = {}
-    for account, amount in zip(entry.accounts, entry.amounts, strict=True):
-        found[account] = found.get(account, 0) + amount
-    return "" if found == {account: sum_ for account, sum_ in wanted.items() if sum_} else _sums_text(wanted, found)
+        due.append((ledger_account(AccountKind.SUSPENSE, entry.transit, entry.channel), split.unallocated))
+    for owed, share in due:
+        rest[owed] = rest.get(owed, 0) + share
+    for touched, difference in rest.items():
+        if difference:
+            return f"ledger account {touched} got {-difference} kopecks more than the shares give it"
+    return ""
 
 
 def facts_of(entry: JournalEntry) -> PaymentFacts:
@@ -230,12 +235,6 @@ def _same_postings(entry: JournalEntry, rebuilt: JournalEntry) -> str:
 
 def _postings(entry: JournalEntry) -> Iterator[tuple[int, int, int]]:
     return zip(entry.accounts, entry.amounts, entry.lines, strict=True)
-
-
-def _sums_text(wanted: Mapping[int, int], found: Mapping[int, int]) -> str:
-    differing = sorted(account for account in wanted.keys() | found.keys() if wanted.get(account, 0) != found.get(account, 0))
-    account = differing[0]
-    return f"ledger account {account} got {found.get(account, 0)} kopecks and must get {wanted.get(account, 0)}"
 
 
 @lru_cache(maxsize=64)

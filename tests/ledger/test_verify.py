@@ -11,10 +11,11 @@ from click.testing import CliRunner
 
 from kopeck.commands.verify import verify
 from ledger.audit import conclude, connect_for_audit, plan_audit, run_job
-from ledger.core.verification import Divergence, entry_fault
+from ledger.core.split import split_amount
+from ledger.core.verification import Divergence, entry_fault, sums_fault
 from ledger.feed import list_heads
 from ledger.journal import fetch_entry
-from schemas.ids import Book, Sequence
+from schemas.ids import Book, LedgerAccount, Sequence
 from schemas.notification import NamedBasketItem, NamedDesignation
 from services.balances.consumer import BalancesConsumer
 from services.runner import catch_up
@@ -110,6 +111,21 @@ async def test_an_entry_that_does_not_balance_is_named(town: Town) -> None:
     assert "parallel" in entry_fault(replace(entry, lines=entry.lines[:-1]))
     assert "nought" in entry_fault(replace(entry, amounts=(*entry.amounts[:-1], 0)))
     assert "amount is" in entry_fault(replace(entry, amount_kopecks=entry.amount_kopecks + 1))
+
+
+async def test_plain_sums_hold_the_split_by_themselves(town: Town) -> None:
+    account = next(iter(town.tables))
+    table = town.tables[account]
+    split = split_amount(table, 5_000)
+    entry = town.offer(account, 5_000).entry
+    replace = msgspec.structs.replace
+    assert sums_fault(entry, table, split) == ""
+    moved = replace(entry, accounts=(entry.accounts[0], LedgerAccount(entry.accounts[1] + 7), *entry.accounts[2:]))
+    assert "more than the shares give it" in sums_fault(moved, table, split)
+    greedy = replace(split, shares=tuple(tuple(share + 10**9 for share in shares) for shares in split.shares), advance=())
+    assert "unpaid got" in sums_fault(entry, table, greedy)
+    assert "an advance line got -1" in sums_fault(entry, table, replace(split, advance=(-1,)))
+    assert sums_fault(entry, table, replace(split, unallocated=1)) != ""
 
 
 async def test_the_command_names_the_first_divergence(town: Town, ledger_database: LedgerDatabase) -> None:
