@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import asyncpg
@@ -16,6 +16,7 @@ from schemas.outcome import AppendStatus
 log = structlog.get_logger("gateway.door")
 
 CONNECT_TIMEOUT_S = 5.0
+APPEND_TIMEOUT_S = 30.0
 RETRY_FIRST_S = 0.02
 RETRY_LAST_S = 1.0
 
@@ -96,7 +97,7 @@ class Door:
         while True:
             try:
                 started = time.perf_counter()
-                answers = await append(await self.connect(), book, offers)
+                answers = await self._answered(append(await self.connect(), book, offers))
                 metrics.APPEND_SECONDS.observe(time.perf_counter() - started)
                 return [_told(answer) for answer in answers] if unsure else answers
             except BY_ITSELF:
@@ -115,6 +116,14 @@ class Door:
                 raise TimeoutError("the outcome of an append is still unknown")
             await asyncio.sleep(pause)
             pause = min(pause * 2, RETRY_LAST_S)
+
+    async def _answered(self, appending: Coroutine[Any, Any, tuple[Appended, ...]]) -> tuple[Appended, ...]:
+        """Wait for an append without ever cancelling it; one that does not answer loses its connection, its outcome unknown."""
+        task = asyncio.ensure_future(appending)
+        done, _ = await asyncio.wait({task}, timeout=APPEND_TIMEOUT_S)
+        if not done:
+            self._drop()
+        return await task
 
 
 def _told(answer: Appended) -> Appended:

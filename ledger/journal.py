@@ -19,7 +19,6 @@ from schemas.outcome import AppendStatus, Refusal, SuspenseReason
 _SQL = load_statements("ledger/statements/journal.sql")
 
 BATCH_ENTRIES_MAX = 512
-APPEND_TIMEOUT_S = 30.0
 
 
 class Append(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +77,6 @@ async def append(connection: "asyncpg.Connection[Any]", book: ids.Book, offers: 
         [_array(entry.accounts) for entry in entries],
         [_array(entry.amounts) for entry in entries],
         [_array(entry.lines) for entry in entries],
-        timeout=APPEND_TIMEOUT_S,
     )
     assert len(rows) == len(offers), "the door answers every offer once"
     answers: list[Appended | None] = [None] * len(offers)
