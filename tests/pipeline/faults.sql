@@ -1,0 +1,46 @@
+-- Damage and figures for the tests of faults, all by the ledger's owner.
+
+-- name: fetch_digest
+-- The digest that an account's head promises.
+SELECT digest FROM ledger.account_head WHERE personal_account = $1;
+
+-- name: mend_head
+-- Give a spoilt head its digest back.
+UPDATE ledger.account_head SET digest = $2 WHERE personal_account = $1;
+
+-- name: raise_charge
+-- A recalculation adds a rouble to the first line of an account.
+UPDATE reference.charge SET amount = amount + 100 WHERE personal_account = $1 AND line = 1;
+
+-- name: fill_disk
+-- From now on the journal has no room, as when its disk is full.
+CREATE FUNCTION ledger.no_room() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100';
+END $$;
+CREATE TRIGGER no_room BEFORE INSERT ON ledger.journal FOR EACH STATEMENT EXECUTE FUNCTION ledger.no_room();
+
+-- name: empty_disk
+-- There is room again.
+DROP TRIGGER no_room ON ledger.journal;
+DROP FUNCTION ledger.no_room();
+
+-- name: refuse_logins
+-- New sessions of the gateway's role take too long statements as errors.
+ALTER ROLE kopeck_gateway SET statement_timeout = '1ms';
+
+-- name: lock_book
+-- Hold a book's head as a long publication would.
+SELECT FROM ledger.book_head WHERE book = 1 FOR UPDATE;
+
+-- name: take_snapshot
+-- A long report begins: its snapshot stands until the transaction ends.
+SELECT count(*) FROM ledger.journal;
+
+-- name: wait_for_ever
+-- The session may stay idle in its transaction.
+SELECT set_config('idle_in_transaction_session_timeout', '0', false);
+
+-- name: count_waiting
+-- How many sessions wait for a row that another holds.
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock';
