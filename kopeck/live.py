@@ -143,6 +143,7 @@ class Watcher:
 
     async def _scrape(self, session: aiohttp.ClientSession) -> tuple[dict[str, int], dict[str, int]]:
         async with session.get(self._metrics_url) as response:
+            response.raise_for_status()
             text = await response.text()
         answers: Counter[str] = Counter()
         lags: Counter[str] = Counter()

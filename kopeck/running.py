@@ -14,6 +14,7 @@ import structlog
 from prometheus_client import multiprocess
 
 from gateway.settings import GatewaySettings
+from kopeck.embedded.leftover import ServerError
 from kopeck.embedded.servers import Connections, Servers
 from kopeck.endpoints import (
     NO_ACCOUNTS,
@@ -80,8 +81,8 @@ async def keep_house(house: House, servers: Servers, stop: asyncio.Event, beside
             await _serve_until(stop, house, listener, supervisor, beside)
         finally:
             remove_endpoints(house.folder)
-            listener.close()
             await watching
+            listener.close()
 
     try:
         await supervisor.run(while_running)
@@ -93,8 +94,8 @@ async def _serve_until(
     stop: asyncio.Event, house: House, listener: socket.socket, supervisor: Supervisor, beside: Beside
 ) -> None:
     waiting = [asyncio.create_task(supervisor.wait_ready()), asyncio.create_task(stop.wait())]
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
             endpoints = _endpoints(house, listener.getsockname()[1])
             write_endpoints(house.folder, endpoints)
@@ -111,8 +112,11 @@ async def _serve_until(
 async def _keep_servers(servers: Servers, stop: asyncio.Event) -> None:
     """Start embedded servers again that ended by themselves."""
     while not stop.is_set():
-        for name in await asyncio.to_thread(servers.restart_dead):
-            _log.warning("server_restarted", server=name)
+        try:
+            for name in await asyncio.to_thread(servers.restart_dead):
+                _log.warning("server_restarted", server=name)
+        except ServerError as error:
+            _log.error("server_not_restarted", reason=str(error))
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), SERVERS_POLL_S)
 

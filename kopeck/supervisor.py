@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,10 +20,6 @@ import structlog
 
 READY = b"ready\n"
 BACKLOG = 1024
-RESTART_MS_MIN = 250
-RESTART_MS_MAX = 15_000
-STEADY_S = 30
-"""A child that lived so long starts again without delay."""
 STOP_TIMEOUT_S = 40
 """How long a stopping child may finish what it accepted before it is killed."""
 BIND_TIMEOUT_S = 10
@@ -34,6 +30,24 @@ _log = structlog.get_logger("kopeck.supervisor")
 
 class ListenError(RuntimeError):
     """The address cannot be listened on."""
+
+
+class ChildFailed(RuntimeError):
+    """A child has never become ready; the message names its log."""
+
+
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits of the supervisor.
+
+    A child that dies is started again after a delay that doubles from ``restart_ms_min`` to ``restart_ms_max``; one that lived
+    ``steady_s``, at once. One that ends ``starts_max`` times without ever becoming ready is given up.
+    """
+
+    restart_ms_min: int = 250
+    restart_ms_max: int = 15_000
+    steady_s: int = 30
+    starts_max: int = 8
+    stop_timeout_s: int = STOP_TIMEOUT_S
 
 
 class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,8 +68,10 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
 class Child:
     """One process that is kept running until it is told to stop."""
 
-    def __init__(self, spec: ChildSpec, ended: Callable[[int], None]) -> None:
+    def __init__(self, spec: ChildSpec, ended: Callable[[int], None], patience: Patience) -> None:
         self.spec = spec
+        self._patience = patience
+        self._was_ready = False
         self.ready = asyncio.Event()
         self.starts = 0
         self.pid = 0
@@ -64,22 +80,28 @@ class Child:
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Keep the process running; returns after ``stop`` once it has ended."""
+        """Keep the process running; returns after ``stop`` once it has ended, raises ChildFailed when it never gets ready."""
         failures = 0
         while not self._stopping.is_set():
             began = asyncio.get_running_loop().time()
             code = await self._run_once()
             if self._stopping.is_set():
                 break
-            steady = asyncio.get_running_loop().time() - began >= STEADY_S
+            steady = asyncio.get_running_loop().time() - began >= self._patience.steady_s
             failures = 0 if steady else failures + 1
-            delay_ms = 0 if steady else min(RESTART_MS_MAX, RESTART_MS_MIN << min(failures - 1, 8))
-            _log.warning("child_ended", child=self.spec.name, code=code, restart_ms=delay_ms, log=str(self.spec.log))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), delay_ms / 1000)
+            if failures >= self._patience.starts_max and not self._was_ready:
+                raise ChildFailed(f"{self.spec.name} cannot be started (exit code {code}); its log: {self.spec.log}")
+            await self._wait_before_restart(code, failures)
+
+    async def _wait_before_restart(self, code: int, failures: int) -> None:
+        patience = self._patience
+        delay_ms = min(patience.restart_ms_max, patience.restart_ms_min << min(failures - 1, 8)) if failures else 0
+        _log.warning("child_ended", child=self.spec.name, code=code, restart_ms=delay_ms, log=str(self.spec.log))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), delay_ms / 1000)
 
     async def stop(self) -> None:
-        """Ask the process to finish and wait; one that does not finish in STOP_TIMEOUT_S is killed."""
+        """Ask the process to finish and wait; one that does not finish in time is killed."""
         self._stopping.set()
         process = self._process
         if process is None or process.returncode is not None:
@@ -87,9 +109,9 @@ class Child:
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
+            await asyncio.wait_for(process.wait(), self._patience.stop_timeout_s)
         except TimeoutError:
-            _log.error("child_killed", child=self.spec.name, waited_s=STOP_TIMEOUT_S)
+            _log.error("child_killed", child=self.spec.name, waited_s=self._patience.stop_timeout_s)
             with suppress(ProcessLookupError):
                 process.kill()
 
@@ -111,6 +133,7 @@ class Child:
                 await process.stdin.drain()
             while line := await process.stdout.readline():
                 if line == READY:
+                    self._was_ready = True
                     self.ready.set()
             return await process.wait()
         finally:
@@ -120,19 +143,35 @@ class Child:
 
 
 class Supervisor:
-    """The children of one run, started together and stopped in the order given."""
+    """The children of one run, started together and stopped in order: those that serve a socket, then the others."""
 
-    def __init__(self, specs: Sequence[ChildSpec], *, ended: Callable[[int], None] = lambda pid: None) -> None:
-        self.children = tuple(Child(spec, ended) for spec in specs)
+    def __init__(
+        self,
+        specs: Sequence[ChildSpec],
+        *,
+        ended: Callable[[int], None] = lambda pid: None,
+        patience: Patience | None = None,
+    ) -> None:
+        self.children = tuple(Child(spec, ended, patience or Patience()) for spec in specs)
 
-    async def run(self, while_running: Callable[[], Awaitable[None]]) -> None:
-        """Keep the children running while ``while_running`` runs; stop them when it ends, fails or is cancelled."""
+    async def run(self, while_running: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Keep the children running while ``while_running`` runs; stop them when it ends, fails or is cancelled.
+
+        A child that cannot be started ends the run: ``while_running`` is cancelled and ChildFailed raised.
+        """
         tasks = [asyncio.create_task(child.run(), name=child.spec.name) for child in self.children]
+        main = asyncio.create_task(while_running())
         try:
-            await while_running()
+            await asyncio.wait((main, *tasks), return_when=asyncio.FIRST_COMPLETED)
         finally:
+            if not main.done():
+                main.cancel()
+            await asyncio.wait((main,))
             await self._stop()
-            await asyncio.gather(*tasks)
+            await asyncio.wait(tasks)
+        for task in (*tasks, main):
+            if not task.cancelled():
+                task.result()
 
     async def wait_ready(self) -> None:
         """Wait until every child has said that it is ready."""

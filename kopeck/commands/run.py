@@ -26,7 +26,7 @@ from kopeck.embedded.servers import Servers, start_servers
 from kopeck.endpoints import NO_ACCOUNTS, AccountSample, Endpoints, remove_endpoints
 from kopeck.live_screen import pay_by_curl, show_house
 from kopeck.running import House, keep_house, stop_on_signals
-from kopeck.supervisor import ListenError, Supervisor
+from kopeck.supervisor import ChildFailed, ListenError, Supervisor
 from ledger.journal import create_ledger
 from schemas.channel import Channel
 from services.reference.faults import FaultyFile
@@ -105,7 +105,7 @@ def run(
         with start_servers(config.data_dir, config) as servers:
             remove_endpoints(servers.folder)
             asyncio.run(_run(config, options, servers))
-    except (ChannelConfigError, ListenError, TownFailed, FaultyFile) as error:
+    except (ChannelConfigError, ChildFailed, ListenError, TownFailed, FaultyFile) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -152,12 +152,9 @@ async def _prepare(config: Config, options: RunOptions, servers: Servers) -> Pre
         if options.own is not None:
             return Prepared(books=books, channels=channels)
         await settle_town(connection, servers.folder, options.wish, utc_now, lambda words: _log.info(words))
-        return Prepared(
-            books=books,
-            channels=channels,
-            accounts=await sample_accounts(connection),
-            payable=await list_payable_accounts(connection),
-        )
+        sample = await sample_accounts(connection)
+        payable = await list_payable_accounts(connection, sample)
+        return Prepared(books=books, channels=channels, accounts=sample, payable=payable)
     finally:
         await connection.close()
 

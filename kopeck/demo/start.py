@@ -22,7 +22,7 @@ LOADER = "demo-loader"
 APPROVER = "demo-approver"
 PUBLISHER = "demo"
 TOWN_FOLDER = "town"
-OPEN_SAMPLE = 50
+OPEN_SAMPLE = 40
 CLOSED_SAMPLE = 5
 UNKNOWN_SAMPLE = 5
 TRAFFIC_SAMPLE = 20_000
@@ -68,10 +68,11 @@ async def sample_accounts(connection: Connection) -> AccountSample:
     )
 
 
-async def list_payable_accounts(connection: Connection) -> tuple[PayableAccount, ...]:
-    """Accounts that the demo's traffic pays, in the order in which it does."""
+async def list_payable_accounts(connection: Connection, sample: AccountSample) -> tuple[PayableAccount, ...]:
+    """Accounts that the demo's traffic pays, in the order in which it does; those of the sample are left to people."""
+    kept = {account.number for account in sample.open}
     rows = await connection.fetch(_SQL["list_payable_accounts"], NAMESPACE, CURRENT, TRAFFIC_SAMPLE)
-    return tuple(PayableAccount(number=row["number"], total_kopecks=row["total"]) for row in rows)
+    return tuple(PayableAccount(number=row["number"], total_kopecks=row["total"]) for row in rows if row["number"] not in kept)
 
 
 async def _is_loaded(connection: Connection) -> bool:

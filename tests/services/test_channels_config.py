@@ -1,5 +1,6 @@
 """Channel configuration: every fault is named by its key; registration gives numbers once and never moves money."""
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ from kopeck.demo.recipients import BANK_BIC, TRANSIT_ACCOUNT
 from ledger.statements import load_statements
 from tests.conftest import LedgerDatabase
 
+ROOT = Path(__file__).resolve().parents[2]
 TODAY = date(2026, 11, 24)
 _SQL = load_statements("tests/statements/channels.sql")
 
@@ -124,6 +126,18 @@ def test_secrets_come_from_files_and_environment(tmp_path: Path) -> None:
     assert feed.secrets[1:] == ("first-secret-of-the-bank", "second-secret-of-the-bank")
     assert (kiosk.basic_user, kiosk.basic_password) == ("net", "word")
     assert "secret" not in repr(feed) and "word" not in repr(kiosk)
+
+
+def test_the_documented_example_is_read(tmp_path: Path) -> None:
+    example = re.search(r"```toml\n(.*?)```", ROOT.joinpath("docs/channels.md").read_text("utf-8"), re.DOTALL)
+    assert example is not None
+    for name in ("bank.secret", "bank-next.secret"):
+        tmp_path.joinpath(name).write_text(f"sixteen bytes of {name}", "utf-8")
+    path = tmp_path / "channels.toml"
+    path.write_text(example[1], "utf-8")
+    terminals, bank = read_channels(path, {"TERMINALS_PASSWORD": "word"}).channel
+    assert (terminals.name, terminals.basic_password, terminals.limits.deadline_ms) == ("terminals", "word", 5_000)
+    assert len(bank.secrets) == 2
 
 
 def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
