@@ -146,7 +146,7 @@ async def explain_entry(connection: Connection, book: Book, sequence: Sequence) 
 def why(line: LineTrace) -> str:
     """Say in words how a line's kopecks came about."""
     portion = line.portion
-    words = ["closed: its exact share reaches what was unpaid"] if portion.at_cap else []
+    words = ["closed: all that was unpaid"] if portion.at_cap else []
     if not portion.at_cap and portion.exact != str(portion.kopecks):
         words.append(f"exactly {portion.exact} kopecks, rounded down to {portion.floor}")
     if portion.kopeck:

@@ -1,7 +1,6 @@
 """``kopeck day``: the bank days of transit accounts, shown and closed."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -10,8 +9,7 @@ import asyncpg
 import click
 
 from kopeck.commands.options import data_option
-from kopeck.commands.reading import json_option, print_json, read_ledger
-from kopeck.config import read_config
+from kopeck.commands.reading import json_option, ledger_config, print_json, read_ledger
 from kopeck.embedded.servers import connect_or_start
 from ledger.balances import StoredCut
 from ledger.feed import Connection
@@ -55,7 +53,7 @@ def show(data_dir: Path | None, as_json: bool) -> None:
 @json_option
 def close(transit: str, closing: datetime | None, following: datetime | None, data_dir: Path | None, as_json: bool) -> None:
     """Close the open bank day of a transit account; what comes later belongs to the next day."""
-    config = read_config(os.environ, data_dir=data_dir)
+    config = ledger_config(data_dir)
     wanted = (closing.date() if closing else None, following.date() if following else None)
     with connect_or_start(config.data_dir, config) as connections:
         cut = asyncio.run(_connected(connections.services_dsn, lambda connection: _close(connection, transit, wanted)))

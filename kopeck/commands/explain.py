@@ -71,7 +71,7 @@ def print_explanation(out: Console, explanation: Explanation) -> None:
     if explanation.refusal:
         out.print(f"REFUSED {explanation.key}: {explanation.refusal}. Nothing was booked; every repeat is answered the same.")
     if explanation.notification is not None:
-        _print_notification(out, explanation.notification)
+        _print_notification(out, explanation.notification, suspended=explanation.entry is not None and not explanation.table)
     if explanation.table is not None:
         _print_table(out, explanation.table)
     if explanation.steps:
@@ -85,12 +85,14 @@ def print_explanation(out: Console, explanation: Explanation) -> None:
         out.print(f"Parked ({parked.what}) at {parked.seen_at:%Y-%m-%d %H:%M:%S} UTC, {state}: {parked.content}")
 
 
-def _print_notification(out: Console, notification: Notified) -> None:
+def _print_notification(out: Console, notification: Notified, *, suspended: bool) -> None:
+    """``suspended``: no personal account was found, and the designation is the note of what was looked for."""
     named = bytes(notification.designation).decode()
     out.print(f"NOTIFICATION {notification.space}/{notification.external_id} by {notification.channel}")
     out.print(f"  amount {roubles_for_people(notification.amount_kopecks)} ₽")
     out.print(f"  paid at {notification.event_at_moscow:%Y-%m-%d %H:%M:%S} Moscow time")
-    out.print(f"  the payer named {'nothing' if named == 'null' else named}")
+    if named != "null" or not suspended:
+        out.print(f"  {'note' if suspended else 'the payer named'} {'nothing' if named == 'null' else named}")
 
 
 def _print_table(out: Console, table: TableTold) -> None:
@@ -110,14 +112,14 @@ def _print_steps(out: Console, steps: tuple[StepTold, ...]) -> None:
     shown.add_column("why so much", overflow="fold")
     for step in steps:
         place = " ".join(word for word in (str(step.tier), step.period, step.pool, step.kind) if word)
+        first = (place if step.tier is not None else "advance", step.reason)
         for line in step.lines:
             amounts = (line.charge_kopecks, line.paid_before_kopecks, line.share_kopecks)
-            texts = map(roubles_for_people, amounts)
-            tier = place if step.tier is not None else "advance"
-            shown.add_row(tier, step.reason, line.recipient, line.service, str(line.line), *texts, line.why)
+            shown.add_row(*first, line.recipient, line.service, str(line.line), *map(roubles_for_people, amounts), line.why)
+            first = ("", "")
         if not step.lines:
             shown.add_row(
-                "-", step.reason, "", "", "", "", "", roubles_for_people(step.credited_kopecks), "no advance may be taken"
+                "none", step.reason, "", "", "", "", "", roubles_for_people(step.credited_kopecks), "no advance may be taken"
             )
         shown.add_section()
     out.print(shown)

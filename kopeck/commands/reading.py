@@ -11,7 +11,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from kopeck.config import read_config
+from kopeck.config import Config, read_config
 from kopeck.embedded.servers import connect_or_start
 from ledger.feed import Connection
 from ledger.names import Names
@@ -24,9 +24,17 @@ WIDTH_CHARACTERS = 150
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, amounts in kopecks.")
 
 
-def read_ledger(data_dir: Path | None, read: Callable[[Connection], Awaitable[Answer]]) -> Answer:
-    """Run ``read`` on a connection of the reader's role; a ledger that does not answer ends the command with its reason."""
+def ledger_config(data_dir: Path | None) -> Config:
+    """Read the configuration; a folder without a ledger ends the command instead of getting an empty one."""
     config = read_config(os.environ, data_dir=data_dir)
+    if not config.postgres_dsn and not os.path.lexists(config.data_dir / "postgres"):
+        raise click.ClickException(f"there is no ledger in {config.data_dir}: kopeck run makes one, --data names another folder")
+    return config
+
+
+def read_ledger(data_dir: Path | None, read: Callable[[Connection], Awaitable[Answer]]) -> Answer:
+    """Run ``read`` on a connection of the reader's role; a ledger that is not there or not migrated ends the command."""
+    config = ledger_config(data_dir)
     with connect_or_start(config.data_dir, config) as connections:
         return asyncio.run(_with_connection(connections.reader_dsn, read))
 

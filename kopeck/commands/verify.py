@@ -16,8 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kopeck.commands.options import data_option
-from kopeck.commands.reading import json_option, print_json
-from kopeck.config import read_config
+from kopeck.commands.reading import json_option, ledger_config, print_json
 from kopeck.embedded.servers import connect_or_start
 from ledger.audit import Job, Plan, Result, conclude, connect_for_audit, plan_audit, run_job
 from ledger.core.verification import Divergence
@@ -38,7 +37,7 @@ def verify(data_dir: Path | None, jobs: int | None, as_json: bool) -> None:
     payment's split from its table, the digests at the heads, the balances read model, trial balance, daily identity.
     Exit code 1 and the first divergence when something is not as it must be.
     """
-    config = read_config(os.environ, data_dir=data_dir)
+    config = ledger_config(data_dir)
     began = monotonic()
     with connect_or_start(config.data_dir, config) as connections:
         try:

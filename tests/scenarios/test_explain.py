@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from kopeck.commands.balance import balance
 from kopeck.commands.day import day
 from kopeck.commands.explain import explain
 from kopeck.commands.journal import journal
+from kopeck.commands.verify import verify
 from schemas.ids import Sequence
 from schemas.notification import NamedDesignation
 from services.balances.consumer import BalancesConsumer
@@ -142,6 +144,15 @@ async def test_an_id_of_two_spaces_must_be_named(town: Town, commands: Commands)
     assert result.exit_code == 2
     assert "correction/op-1, bank-feed/op-1" in result.output
     assert (await commands.json(explain, "bank-feed/op-1"))["entry"]["place"] == "1:1"
+
+
+@pytest.mark.parametrize("command", [explain, balance, journal, verify, day])
+async def test_no_ledger_is_made_by_asking(tmp_path: Path, command: click.Command) -> None:
+    arguments = {"explain": ["op-1"], "day": ["show"]}.get(command.name or "", [])
+    result = CliRunner().invoke(command, [*arguments, "--data", str(tmp_path / "none")])
+    assert result.exit_code == 1
+    assert "there is no ledger in" in result.output
+    assert not (tmp_path / "none").exists()
 
 
 async def test_balances(town: Town, commands: Commands) -> None:
