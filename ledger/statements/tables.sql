@@ -28,7 +28,9 @@ SELECT min(transit) FROM ledger.bank_day;
 -- name: list_names
 -- The principal name of each account, by which its book of so many is found.
 SELECT a.personal_account, a.namespace, a.number, (SELECT i.books FROM ledger.incarnation i) AS books
-FROM unnest($1::bigint[]) AS wanted(personal_account) JOIN reference.personal_account a USING (personal_account);
+FROM unnest($1::bigint[]) AS wanted(personal_account)
+    CROSS JOIN LATERAL (SELECT * FROM reference.personal_account p
+        WHERE p.personal_account = wanted.personal_account LIMIT 1) a;
 
 -- name: list_accounts
 -- Each account of one book with its names, printed totals, head, newest published content and place among the due.
@@ -36,9 +38,11 @@ SELECT a.personal_account, a.namespace, a.number, a.state, a.payer_kind, a.provi
     coalesce(h.version, 0) AS version, h.digest, b.content, d.since AS due_since,
     n.namespaces, n.numbers, n.valid_from, n.valid_to, t.periods, t.pools, t.amounts
 FROM unnest($2::bigint[]) AS wanted(personal_account)
-    JOIN reference.personal_account a USING (personal_account)
-    LEFT JOIN ledger.account_head h ON h.book = $1 AND h.personal_account = a.personal_account
-    LEFT JOIN reference.table_due d ON d.personal_account = a.personal_account
+    CROSS JOIN LATERAL (SELECT * FROM reference.personal_account p
+        WHERE p.personal_account = wanted.personal_account LIMIT 1) a
+    LEFT JOIN LATERAL (SELECT k.version, k.digest FROM ledger.account_head k
+        WHERE k.book = $1 AND k.personal_account = a.personal_account LIMIT 1) h ON true
+    LEFT JOIN LATERAL (SELECT q.since FROM reference.table_due q WHERE q.personal_account = a.personal_account LIMIT 1) d ON true
     LEFT JOIN LATERAL (SELECT o.content FROM ledger.base_table o
         WHERE o.book = $1 AND o.personal_account = a.personal_account ORDER BY o.version DESC LIMIT 1) b ON true
     CROSS JOIN LATERAL (SELECT array_agg(l.namespace) AS namespaces, array_agg(l.number) AS numbers,
@@ -57,15 +61,18 @@ ORDER BY c.personal_account, c.line;
 
 -- name: list_paid
 -- What the journal credits to each line of each account, along the account's chain of entries from its head back.
+-- LIMIT 1 keeps each step a look-up by the whole key: a join planned on an empty ledger reads a whole book instead.
 -- opening is the highest line of the opening entry a posting stands in, 0 in any other entry.
 WITH RECURSIVE chain AS (
     SELECT h.personal_account, j.previous, j.lines, j.amounts, j.space, j.external_id
     FROM unnest($2::bigint[]) AS wanted(personal_account)
-        JOIN ledger.account_head h ON h.book = $1 AND h.personal_account = wanted.personal_account
-        JOIN ledger.journal j ON j.book = $1 AND j.sequence = h.last_sequence
+        CROSS JOIN LATERAL (SELECT * FROM ledger.account_head k
+            WHERE k.book = $1 AND k.personal_account = wanted.personal_account LIMIT 1) h
+        CROSS JOIN LATERAL (SELECT * FROM ledger.journal e WHERE e.book = $1 AND e.sequence = h.last_sequence LIMIT 1) j
     UNION ALL
     SELECT c.personal_account, j.previous, j.lines, j.amounts, j.space, j.external_id
-    FROM chain c JOIN ledger.journal j ON j.book = $1 AND j.sequence = c.previous)
+    FROM chain c
+        CROSS JOIN LATERAL (SELECT * FROM ledger.journal e WHERE e.book = $1 AND e.sequence = c.previous LIMIT 1) j)
 SELECT c.personal_account, p.line, (-sum(p.amount))::bigint AS paid,
     max(CASE WHEN c.space = 2 THEN split_part(c.external_id, '-', 2)::int ELSE 0 END) AS opening
 FROM chain c CROSS JOIN LATERAL unnest(c.lines, c.amounts) AS p(line, amount)
@@ -130,7 +137,7 @@ FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w(namespace, number, plac
     CROSS JOIN LATERAL (SELECT DISTINCT l.personal_account FROM reference.alias l
         WHERE l.namespace = w.namespace AND l.number = w.number
             AND l.valid_from <= $3::date AND (l.valid_to IS NULL OR l.valid_to >= $3::date)) m
-    JOIN reference.personal_account a ON a.personal_account = m.personal_account
+    CROSS JOIN LATERAL (SELECT * FROM reference.personal_account p WHERE p.personal_account = m.personal_account LIMIT 1) a
 ORDER BY w.place, a.personal_account;
 
 -- name: list_heads
@@ -138,17 +145,19 @@ ORDER BY w.place, a.personal_account;
 WITH RECURSIVE heads AS MATERIALIZED (
     SELECT h.book, h.personal_account, h.version, h.last_sequence, h.digest, b.version AS base_version, b.content
     FROM unnest($1::smallint[], $2::bigint[]) AS w(book, personal_account)
-        JOIN ledger.account_head h ON h.book = w.book AND h.personal_account = w.personal_account
+        CROSS JOIN LATERAL (SELECT * FROM ledger.account_head k
+            WHERE k.book = w.book AND k.personal_account = w.personal_account LIMIT 1) h
         CROSS JOIN LATERAL (SELECT o.version, o.content FROM ledger.base_table o
             WHERE o.book = h.book AND o.personal_account = h.personal_account AND o.version <= h.version
             ORDER BY o.version DESC LIMIT 1) b),
 chain AS (
     SELECT h.book, h.personal_account, h.base_version, j.previous, j.table_version, j.lines, j.amounts
-    FROM heads h JOIN ledger.journal j ON j.book = h.book AND j.sequence = h.last_sequence
+    FROM heads h
+        CROSS JOIN LATERAL (SELECT * FROM ledger.journal e WHERE e.book = h.book AND e.sequence = h.last_sequence LIMIT 1) j
     WHERE h.version > h.base_version AND j.table_version >= h.base_version
     UNION ALL
     SELECT c.book, c.personal_account, c.base_version, j.previous, j.table_version, j.lines, j.amounts
-    FROM chain c JOIN ledger.journal j ON j.book = c.book AND j.sequence = c.previous
+    FROM chain c CROSS JOIN LATERAL (SELECT * FROM ledger.journal e WHERE e.book = c.book AND e.sequence = c.previous LIMIT 1) j
     WHERE j.table_version >= c.base_version),
 since AS (
     SELECT c.book, c.personal_account, array_agg(c.table_version ORDER BY c.table_version, p.place) AS versions,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import date, timedelta
+from typing import Any
 
 import asyncpg
 import pytest
@@ -147,10 +148,16 @@ async def test_an_expired_table_is_rebuilt_and_refused_by_the_door(town: Town) -
     assert [answer.status for answer in await append(town.services, state.book, [town.offer(state, 10)])] == [AppendStatus.STALE]
 
 
-async def test_the_plans_of_reading_go_by_keys_on_a_fresh_ledger(town: Town) -> None:
-    plan = await town.plan_of_heads()
+READS = [("list_heads", ([1], [1])), ("list_paid", (1, [1])), ("list_accounts", (1, [1])), ("list_charges", ([1],))]
+
+
+@pytest.mark.parametrize(("statement", "arguments"), READS, ids=[name for name, _ in READS])
+async def test_reading_goes_by_whole_keys_on_a_fresh_ledger(town: Town, statement: str, arguments: tuple[Any, ...]) -> None:
+    plan = await town.plan_of(statement, *arguments)
     assert "Seq Scan" not in plan
-    assert "journal_key" in plan
+    conditions = [line.strip() for line in plan.splitlines() if "Index Cond" in line]
+    assert len(conditions) >= 1
+    assert [line for line in conditions if "personal_account" not in line and "sequence" not in line] == []
 
 
 ACTIONS = st.lists(st.one_of(st.integers(1, 700), st.sampled_from(["publish", "lower", "charge"])), min_size=1, max_size=12)

@@ -76,12 +76,11 @@ class Town:
         offer = Append(entry=entry, fingerprint=entry.external_id.encode(), before=state.digest, after=after)
         return (await append(self.services, state.book, [offer]))[0]
 
-    async def plan_of_heads(self) -> str:
-        """How the database would read heads, bases and entries."""
+    async def plan_of(self, statement: str, *arguments: Any) -> str:
+        """How the database would read tables, without looking at the values."""
         async with self.services.transaction():
             await self.services.execute(TABLES["prefer_indexes"])
-            await self.services.execute(SQL["prepare_generic"])
-            rows = await self.services.fetch(SQL["explain"] + " " + TABLES["list_heads"], [1], [1])
+            rows = await self.services.fetch(SQL["explain"] + " " + TABLES[statement], *arguments)
         return "\n".join(row[0] for row in rows)
 
     def offer(self, state: Rebuilt, amount: int) -> Append:

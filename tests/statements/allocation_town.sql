@@ -86,10 +86,6 @@ SELECT version, published_by FROM ledger.base_table WHERE personal_account = $1 
 SELECT sequence, kind, external_id, amount, table_version, lines, amounts, value_date FROM ledger.journal
 WHERE personal_account = $1 ORDER BY sequence;
 
--- name: prepare_generic
--- Plans without looking at the values, as a long-lived connection comes to do.
-SET LOCAL plan_cache_mode = force_generic_plan;
-
 -- name: explain
 -- Begins a statement whose plan is wanted.
 EXPLAIN
