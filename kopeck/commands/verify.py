@@ -1,6 +1,7 @@
 """``kopeck verify``: hold the whole ledger against itself, and name the first place where it is not what it must be."""
 
 import asyncio
+import gc
 import multiprocessing
 import os
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from ledger.core.verification import Divergence
 
 JOBS_MAX = 64
 SHOW_S = 0.2
+GARBAGE_OBJECTS = 200_000
+"""A replay makes next to no cycles: looking for them less often saves about a tenth of its time."""
 EXIT_DIVERGED = 1
 
 
@@ -83,6 +86,7 @@ def _begin(dsn: str, verified: "Synchronized[int]") -> None:
     """Give a worker process its address and the shared count; called once in each."""
     global _dsn, _verified
     _dsn, _verified = dsn, verified
+    gc.set_threshold(GARBAGE_OBJECTS)
 
 
 def _work(job: Job) -> Result:
