@@ -63,7 +63,7 @@ class Pipeline:
         started = time.monotonic()
         patience = channel.deadline_ms / 1000 - ANSWER_MARGIN_S
         if self._queue.wait_s(started) > patience:
-            return TRY_AGAIN
+            return self._overloaded()
         submission = Submission(
             book=book,
             request=request,
@@ -72,7 +72,7 @@ class Pipeline:
             deadline=started + patience,
         )
         if not self._queue.offer(submission):
-            return TRY_AGAIN
+            return self._overloaded()
         timer = asyncio.get_running_loop().call_at(asyncio.get_running_loop().time() + patience, submission.answer, TRY_AGAIN)
         try:
             outcome = await asyncio.shield(submission.future)
@@ -80,3 +80,7 @@ class Pipeline:
             timer.cancel()
         metrics.ANSWER_SECONDS.observe(time.monotonic() - started)
         return outcome
+
+    def _overloaded(self) -> PaymentOutcome:
+        metrics.QUEUE.set(len(self._queue))
+        return TRY_AGAIN

@@ -90,7 +90,12 @@ class SubmissionQueue:
         self._batch_began = None
 
     def wait_s(self, now: float) -> float:
-        """Estimate how long one more submission would wait: the batches ahead of it, each as long as the last or the present."""
+        """Estimate how long one more submission would wait: the batches ahead of it, each as long as the last or the present.
+
+        With nothing ahead it waits for nobody, however long the last batch took: somebody must find out that all is well.
+        """
+        if self._batch_began is None and not self._length:
+            return 0.0
         present_s = now - self._batch_began if self._batch_began is not None else 0.0
         return max(self._batch_s, present_s) * (1 + self._length // self._batch_entries_max)
 

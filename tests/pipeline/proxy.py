@@ -8,6 +8,8 @@ from typing import Self
 from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
 
 CHUNK_BYTES = 65_536
+TURNS_TO_ACCEPT = 3
+"""Turns of the loop after which a connection that was being accepted has met its refusal."""
 
 
 class Proxy:
@@ -28,8 +30,11 @@ class Proxy:
         return self
 
     async def __aexit__(self, *_error: object) -> None:
+        self.refusing = True
         self._server.close()
         await self.cut()
+        for _ in range(TURNS_TO_ACCEPT):
+            await asyncio.sleep(0)
 
     def hold(self) -> None:
         """Let requests through and keep every reply back."""
@@ -54,12 +59,12 @@ class Proxy:
         link = asyncio.create_task(self._link(reader, writer))
         self._links.add(link)
         link.add_done_callback(self._links.discard)
+        link.add_done_callback(lambda _: writer.transport.abort())
 
     async def _link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             upstream_reader, upstream_writer = await asyncio.open_unix_connection(self._upstream)
         except OSError:
-            writer.transport.abort()
             return
         ways = [
             asyncio.create_task(self._forward(reader, upstream_writer, harmful=False)),
@@ -68,11 +73,10 @@ class Proxy:
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            upstream_writer.transport.abort()
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            writer.transport.abort()
-            upstream_writer.transport.abort()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, harmful: bool) -> None:
         while chunk := await reader.read(CHUNK_BYTES):
