@@ -127,7 +127,8 @@ CREATE TABLE ledger.journal (
 -- the compare-and-set. A link of an account's chain holds only if it is fresh, first of its key in the batch, carries exactly
 -- head version + its place and the digest that the link before it (the first: the head) leaves, the table has not expired, and
 -- every earlier link held. NULL holds nothing: it is stale or refused by a constraint. The batch is never joined to itself:
--- with hash and merge joins off that would cost the square of its size. Under an older snapshot than READ COMMITTED's the head,
+-- with hash and merge joins off that would cost the square of its size. Every look-up is a LATERAL one row at a time and heads
+-- move by ON CONFLICT, so that no plan kept from an empty ledger can read a table or an index from end to end. Under an older snapshot than READ COMMITTED's the head,
 -- the keys and the bank day could be read as they were before the lock: refused.
 CREATE FUNCTION ledger.append(
     p_book smallint, p_space int[], p_external_id text[], p_fingerprint bytea[], p_refusal smallint[],
@@ -159,8 +160,8 @@ BEGIN
           p_amount, p_event_at, p_value_date, p_transit, p_channel, p_reason, p_designation, p_accounts, p_amounts, p_lines)
         WITH ORDINALITY AS i(space, external_id, fingerprint, refusal, account, version, before, after, kind,
           amount, event_at, value_date, transit, channel, reason, designation, accounts, amounts, lines, ord)
-        LEFT JOIN payment_key k ON k.space = i.space AND k.external_id = i.external_id
-        LEFT JOIN account_head h ON h.book = p_book AND h.personal_account = i.account),
+        LEFT JOIN LATERAL (SELECT o.* FROM payment_key o WHERE o.space = i.space AND o.external_id = i.external_id LIMIT 1) k ON true
+        LEFT JOIN LATERAL (SELECT o.* FROM account_head o WHERE o.book = p_book AND o.personal_account = i.account LIMIT 1) h ON true),
   linked AS (
       SELECT n.*, n.turn = 1 AND NOT n.seen AS fresh, row_number() OVER chain - 1 AS link, lag(n.after) OVER chain AS left_by
       FROM known n WINDOW chain AS (PARTITION BY n.account, n.refuses ORDER BY n.ord)),
@@ -174,13 +175,12 @@ BEGIN
       SELECT c.*, c.holds AND NOT c.refuses AS books,
           head + count(*) FILTER (WHERE c.holds AND NOT c.refuses) OVER (ORDER BY c.ord ROWS UNBOUNDED PRECEDING) AS sequence
       FROM chained c),
-  moves AS (
-      SELECT p.account, max(p.version) + 1 AS version, max(p.sequence) AS last_sequence,
-          (array_agg(p.after ORDER BY p.ord DESC))[1] AS after
-      FROM placed p WHERE p.books AND p.account IS NOT NULL GROUP BY p.account),
   moved AS (
-      UPDATE account_head h SET version = m.version, digest = m.after, last_sequence = m.last_sequence
-      FROM moves m WHERE h.book = p_book AND h.personal_account = m.account),
+      INSERT INTO account_head AS h (book, personal_account, version, last_sequence, digest, valid_until)
+      SELECT DISTINCT ON (p.account) p_book, p.account, p.version + 1, p.sequence, p.after, p.valid_until
+      FROM placed p WHERE p.books AND p.account IS NOT NULL ORDER BY p.account, p.ord DESC
+      ON CONFLICT ON CONSTRAINT account_head_key DO UPDATE
+        SET version = excluded.version, last_sequence = excluded.last_sequence, digest = excluded.digest),
   keys AS (
       INSERT INTO payment_key (space, external_id, book, sequence, outcome, fingerprint)
       SELECT p.space, p.external_id, p_book, CASE WHEN p.books THEN p.sequence END, p.refusal, p.fingerprint
@@ -214,7 +214,9 @@ BEGIN
       CASE WHEN a.seen THEN e.recorded_at WHEN a.sequence_now IS NOT NULL THEN moment END,
       CASE WHEN a.seen AND a.stored_print IS DISTINCT FROM a.fingerprint THEN a.stored_print
            WHEN NOT a.seen AND a.known_now AND a.print_now IS DISTINCT FROM a.fingerprint THEN a.print_now END
-  FROM answered a LEFT JOIN journal e ON e.book = a.stored_book AND e.sequence = a.stored_sequence;
+  FROM answered a
+    LEFT JOIN LATERAL (SELECT o.reason, o.recorded_at FROM journal o
+                       WHERE o.book = a.stored_book AND o.sequence = a.stored_sequence LIMIT 1) e ON true;
 END $$;
 
 -- The builders' door (W6): publish base tables, at most 256 accounts of one book at a time. p_expected is the version from
@@ -239,13 +241,13 @@ BEGIN
         WITH ORDINALITY AS i(account, expected, content, valid_until, ord)),
   found AS MATERIALIZED (
       SELECT i.*, h.version AS current, i.turn = 1 AND coalesce(h.version, 0) = i.expected AS holds
-      FROM input i LEFT JOIN account_head h ON h.book = p_book AND h.personal_account = i.account),
+      FROM input i
+        LEFT JOIN LATERAL (SELECT o.version FROM account_head o WHERE o.book = p_book AND o.personal_account = i.account LIMIT 1) h ON true),
   moved AS (
-      UPDATE account_head h SET version = f.expected + 1, digest = sha256(f.content), valid_until = f.valid_until
-      FROM found f WHERE f.holds AND f.current IS NOT NULL AND h.book = p_book AND h.personal_account = f.account),
-  opened AS (
-      INSERT INTO account_head (book, personal_account, version, digest, valid_until)
-      SELECT p_book, f.account, 1, sha256(f.content), f.valid_until FROM found f WHERE f.holds AND f.current IS NULL),
+      INSERT INTO account_head AS h (book, personal_account, version, digest, valid_until)
+      SELECT p_book, f.account, f.expected + 1, sha256(f.content), f.valid_until FROM found f WHERE f.holds ORDER BY f.account
+      ON CONFLICT ON CONSTRAINT account_head_key DO UPDATE
+        SET version = excluded.version, digest = excluded.digest, valid_until = excluded.valid_until),
   based AS (
       INSERT INTO base_table (book, personal_account, version, content, published_at, published_by)
       SELECT p_book, f.account, f.expected + 1, f.content, clock_timestamp(), p_publisher FROM found f WHERE f.holds)

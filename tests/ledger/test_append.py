@@ -232,16 +232,22 @@ async def test_a_key_stored_in_another_book_is_answered_from_there(two_books: Sm
 
 
 async def test_a_session_opened_on_an_empty_ledger_reads_by_keys(ledger: SmallLedger) -> None:
-    """The plans kept from the empty ledger never scan a table, nor an index from end to end."""
-    count = 120
-    for turn in range(count):
+    """The plans kept from the empty ledger neither scan a table nor read an index from end to end when it has grown."""
+    for turn in range(8):
         await ledger.offer(offer(f"k{turn}", 1, turn + 1), offer(f"s{turn}"))
-        await ledger.offer(offer(f"k{turn}", 1, turn + 1))
-    await ledger.gateway.execute(SQL["flush_stats"])
-    for table in ("journal", "payment_key", "account_head", "bank_day"):
-        scans = await ledger.owner.fetchrow(SQL["scans"], table)
-        assert scans["seq_tup_read"] == 0, table
-        assert scans["idx_tup_fetch"] <= 12 * count, table
+    crowd = range(1_000, 1_000 + 8 * 256)
+    for first in crowd[::256]:
+        await ledger.publish(*range(first, first + 256))
+    for first in crowd[::64]:
+        given = [offer(f"c{account}", account, 1) for account in range(first, first + 64)]
+        assert statuses(await ledger.offer(*given)) == [RECORDED] * 64
+        assert statuses(await ledger.offer(*given)) == [DUPLICATE] * 64
+    for connection in (ledger.gateway, ledger.services):
+        await connection.execute(SQL["flush_stats"])
+    for table in ("journal", "payment_key", "account_head", "bank_day", "base_table"):
+        assert (await ledger.owner.fetchrow(SQL["scans"], table))["seq_tup_read"] == 0, table
+    for index in ("journal_key", "payment_key_key", "account_head_key"):
+        assert await ledger.owner.fetchval(SQL["index_reads"], index) <= 5 * len(crowd), index
 
 
 async def test_clearing_is_kept_by_space_and_transit(ledger: SmallLedger) -> None:
