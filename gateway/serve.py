@@ -111,6 +111,8 @@ class Site:
         self._server.close()
         await self._runner.shutdown()
         assert self._runner.server is not None
+        # Without this an idle keep-alive connection is waited for until the whole time is over.
+        self._runner.server.pre_shutdown()
         await self._runner.server.shutdown(drain_s)
         await self._runner.cleanup()
 

@@ -20,7 +20,7 @@ from schemas.journal import EntryKind
 from schemas.outcome import SuspenseReason
 
 PERIOD_S = 2.0
-TIMEOUT_S = 10
+TIMEOUT_S = 3
 LATEST_MAX = 8
 _SQL = load_statements("kopeck/statements/live.sql")
 _UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)

@@ -1,6 +1,7 @@
 """Clients of the demo's counterparties: they speak the channels' real protocols over HTTP, as strangers would."""
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
@@ -170,8 +171,9 @@ def counterparty(session: aiohttp.ClientSession, endpoint: Endpoint) -> Counterp
 
 
 async def _ask(session: aiohttp.ClientSession, endpoint: Endpoint, query: Mapping[str, str], pattern: "re.Pattern[str]") -> int:
-    auth = aiohttp.BasicAuth(endpoint.basic_user, endpoint.basic_password, "utf-8") if endpoint.basic_user else None
-    async with session.get(endpoint.url, params=query, auth=auth) as response:
+    credentials = b64encode(f"{endpoint.basic_user}:{endpoint.basic_password}".encode()).decode()
+    headers = {"Authorization": f"Basic {credentials}"} if endpoint.basic_user else {}
+    async with session.get(endpoint.url, params=query, headers=headers) as response:
         text = await response.text()
         found = pattern.search(text)
         if found is None:

@@ -1,6 +1,8 @@
 """``kopeck run`` as a stranger meets it: started, paid, stopped, killed and started again on one data folder."""
 
+import asyncio
 import base64
+import itertools
 import json
 import os
 import re
@@ -9,11 +11,13 @@ import subprocess
 import sys
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from kopeck.embedded.clean import clean_folder
@@ -22,6 +26,7 @@ from kopeck.endpoints import FILE_NAME
 
 READY_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 60
+PAYERS = 12
 ROOT = Path(__file__).resolve().parents[2]
 PAYMENT = {"command": "pay", "txn_id": "7001", "txn_date": "20261116120000"}
 
@@ -80,10 +85,14 @@ def pay(endpoints: Mapping[str, Any], **changed: str) -> str:
     total = account["total"]
     query = {**PAYMENT, "account": account["number"], "sum": f"{total // 100}.{total % 100:02d}", **changed}
     request = urllib.request.Request(f"{terminals['url']}?{urllib.parse.urlencode(query)}")
-    credentials = f"{terminals['basic_user']}:{terminals['basic_password']}".encode()
-    request.add_header("Authorization", f"Basic {base64.b64encode(credentials).decode()}")
+    request.headers |= authorization(terminals)
     with urllib.request.urlopen(request, timeout=10) as response:
         return response.read().decode()
+
+
+def authorization(terminals: Mapping[str, Any]) -> dict[str, str]:
+    credentials = f"{terminals['basic_user']}:{terminals['basic_password']}".encode()
+    return {"Authorization": f"Basic {base64.b64encode(credentials).decode()}"}
 
 
 def result(body: str) -> int:
@@ -139,6 +148,43 @@ def test_a_dead_gateway_is_replaced(folder: Path) -> None:
         assert wait_until(lambda: children(run.program.pid, "kopeck.gateway_process") not in ([], [gateway]), timeout_s=30)
         assert result(pay(endpoints, txn_id="7004")) == 0
         assert run.stop() == 0
+
+
+async def test_nobody_s_connection_is_reset_by_a_stop(folder: Path) -> None:
+    with running(folder, "--no-traffic") as run:
+        endpoints = await asyncio.to_thread(run.endpoints)
+        results: Counter[str] = Counter()
+        payers = [asyncio.create_task(keep_paying(endpoints, number, results)) for number in range(PAYERS)]
+        await until(lambda: results["0"] > 2 * PAYERS)
+        stopped = children(run.program.pid, "kopeck.gateway_process")[0]
+        os.kill(stopped, signal.SIGTERM)
+        await until(lambda: not is_alive(stopped))
+        assert set(results) == {"0"}
+        assert await asyncio.to_thread(run.stop) == 0
+        await asyncio.wait_for(asyncio.gather(*payers), STOP_TIMEOUT_S)
+        assert set(results) == {"0", "refused"} and results["refused"] == PAYERS
+
+
+async def keep_paying(endpoints: Mapping[str, Any], number: int, results: Counter[str]) -> None:
+    """Pay one account again and again, each time on a connection of its own, until nobody listens any more."""
+    terminals = channel(endpoints, "osmp")
+    query = {**PAYMENT, "account": endpoints["accounts"]["open"][number]["number"], "sum": "1.00"}
+    connector = aiohttp.TCPConnector(force_close=True)
+    async with aiohttp.ClientSession(connector=connector, headers=authorization(terminals)) as session:
+        for turn in itertools.count():
+            try:
+                async with session.get(terminals["url"], params={**query, "txn_id": f"8{number:04d}{turn:06d}"}) as answer:
+                    results[str(result(await answer.text()))] += 1
+            except aiohttp.ClientConnectorError:
+                results["refused"] += 1
+                return
+            except aiohttp.ClientError as error:
+                results[repr(error)] += 1
+                return
+
+
+async def until(done: Callable[[], bool]) -> None:
+    assert await asyncio.to_thread(wait_until, done, timeout_s=STOP_TIMEOUT_S)
 
 
 def test_a_killed_program_held_the_folder_and_leaves_nobody_serving(folder: Path) -> None:
