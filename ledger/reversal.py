@@ -44,7 +44,9 @@ async def reverse_entry(connection: "asyncpg.Connection[Any]", book: Book, seque
         (answer,) = await append(connection, book, [reversal_offer(recorded, state, moment)])
         if answer.status is not AppendStatus.STALE:
             return answer
-    raise AccountBusy(f"{book}:{sequence} is not reversed: the table of account {account} was stale {REVERSAL_ATTEMPTS_MAX} times")
+    raise AccountBusy(
+        f"{book}:{sequence} is not reversed: the table of account {account} was stale {REVERSAL_ATTEMPTS_MAX} times"
+    )
 
 
 def reversal_offer(recorded: RecordedEntry, state: Rebuilt | None, moment: datetime) -> Append:

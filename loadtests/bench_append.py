@@ -117,7 +117,9 @@ async def _bench(owner_dsn: str, gateway_dsn: str, pid: int, accounts: int) -> N
         for version, size in enumerate(BATCHES, start=1):
             rate, cpu_us = await _measure(gateway_dsn, size, version, accounts, pid)
             first = first or rate
-            click.echo(f"batch {size:3d}: {rate:6d} payments/s, {cpu_us:4d} us of PostgreSQL's CPU, ratio {rate * 100 // first} %")
+            click.echo(
+                f"batch {size:3d}: {rate:6d} payments/s, {cpu_us:4d} us of PostgreSQL's CPU, ratio {rate * 100 // first} %"
+            )
         recorded = await connection.fetchval(_SQL["count_entries"])
         assert recorded == accounts * len(BATCHES), "every payment is in the journal once"
     finally:
@@ -134,7 +136,9 @@ async def _migrated(owner_dsn: str, passwords: dict[str, str]) -> None:
 
 
 @click.command()
-@click.option("--accounts", type=click.IntRange(min=1), default=20_480, show_default=True, help="Accounts, one payment each a batch size.")
+@click.option(
+    "--accounts", type=click.IntRange(min=1), default=20_480, show_default=True, help="Accounts, one payment each a batch size."
+)
 def main(accounts: int) -> None:
     """Measure append alone, batch by batch."""
     with tempfile.TemporaryDirectory(prefix="kopeck-append-") as name:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import date, timedelta
+from itertools import pairwise
 
 import asyncpg
 import pytest
@@ -92,7 +93,7 @@ async def test_no_entry_falls_into_a_closed_day_under_load(two_books: SmallLedge
     closed = asyncio.Event()
     payers = [asyncio.create_task(_pay_until(two_books, Book(book), closed)) for book in (1, 2)]
     cuts = []
-    for day, following in zip(days[:-1], days[1:], strict=True):
+    for day, following in pairwise(days):
         await _grown(two_books)
         cuts.append(await two_books.close_day(1, day, following))
     await _grown(two_books)
