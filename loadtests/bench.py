@@ -4,6 +4,7 @@ import asyncio
 import gc
 import multiprocessing
 import re
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -159,7 +160,20 @@ def _load_of(plan: Plan, doors: Doors, phase: Phase) -> Load:
 
 async def _in_another_process(load: Load) -> LoadReport:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return await asyncio.get_running_loop().run_in_executor(pool, run_load, load)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, run_load, load)
+        except asyncio.CancelledError:
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
+
+
+async def _until_told(bench: Bench) -> None:
+    """Run the bench; SIGTERM ends it as Ctrl-C does: everything is stopped in order and the folder is removed."""
+    running = asyncio.current_task()
+    assert running is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    await bench.run()
 
 
 async def _batches(base_url: str) -> tuple[int, int]:
@@ -223,7 +237,10 @@ def main(*, quick: bool, data: Path | None, json_file: Path | None, **options: o
         if quick:
             chosen = msgspec.structs.replace(chosen, duration=3)
         bench = Bench(chosen, click.echo)
-        uvloop.run(bench.run())
+        try:
+            uvloop.run(_until_told(bench))
+        except asyncio.CancelledError:
+            raise click.Abort from None
     report = bench.report
     assert report is not None
     if json_file is not None:
