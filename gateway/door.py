@@ -16,7 +16,8 @@ from schemas.outcome import AppendStatus
 log = structlog.get_logger("gateway.door")
 
 CONNECT_TIMEOUT_S = 5.0
-APPEND_TIMEOUT_S = 30.0
+APPEND_TIMEOUT_S = 10.0
+"""Beyond the channels' deadlines: nobody waits for the answer any longer, and the same batch is safe to send again."""
 RETRY_FIRST_S = 0.02
 RETRY_LAST_S = 1.0
 

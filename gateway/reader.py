@@ -46,34 +46,43 @@ class Reader:
 
     async def read_tables(self, names: Sequence[Name], moment: datetime) -> Mapping[Name, Answer]:
         """Return each named account's table at its head, or why there is none; names are looked up as of ``moment``."""
-        async with self._pool.acquire() as connection:
+        async with self._connection() as connection:
             return await read_tables(connection, names, moment.astimezone(MOSCOW).date())
 
     async def find_key(self, space: Space, external_id: ExternalId) -> bool:
         """Tell whether anything is stored under a payment key."""
-        async with self._pool.acquire() as connection:
+        async with self._connection() as connection:
             return await journal.find_key(connection, space, external_id) is not None
 
     async def list_payees(self) -> dict[tuple[str, str], PayeeNumber]:
         """Return the register of payees."""
-        return {(code, service): payee for code, service, payee in await self._pool.fetch(_SQL["list_payees"])}
+        async with self._connection() as connection:
+            return {(code, service): payee for code, service, payee in await connection.fetch(_SQL["list_payees"])}
 
     async def find_shown(self, account: AccountId) -> tuple[str, str]:
         """Return the masked name and address of an account; empty texts when there are none."""
-        row = await self._pool.fetchrow(_SQL["find_shown"], account)
+        async with self._connection() as connection:
+            row = await connection.fetchrow(_SQL["find_shown"], account)
         return (row[0], row[1]) if row is not None else ("", "")
 
     async def park(self, what: str, transit: Transit, key: tuple[int, Space, ExternalId], content: str) -> None:
         """Keep a case for a person; ``key`` is (channel, space, external id)."""
-        await self._pool.execute(_PARK, what, transit, *key, content)
+        async with self._connection() as connection:
+            await connection.execute(_PARK, what, transit, *key, content)
 
     async def ping(self) -> None:
         """Raise unless PostgreSQL answers."""
-        await self._pool.execute(_SQL["ping"])
+        async with self._connection() as connection:
+            await connection.execute(_SQL["ping"])
 
     async def notify(self) -> None:
         """Wake the consumers."""
-        await self._pool.execute(_SQL["notify"])
+        async with self._connection() as connection:
+            await connection.execute(_SQL["notify"])
+
+    def _connection(self) -> "asyncpg.pool.PoolAcquireContext[Any]":
+        """Take a connection; the limit holds for waiting for one and, when its statement was given up, for letting it go."""
+        return self._pool.acquire(timeout=READ_TIMEOUT_S)
 
 
 async def _nothing(_connection: object) -> None:

@@ -25,9 +25,9 @@ CREATE TRIGGER no_room BEFORE INSERT ON ledger.journal FOR EACH STATEMENT EXECUT
 DROP TRIGGER no_room ON ledger.journal;
 DROP FUNCTION ledger.no_room();
 
--- name: refuse_logins
--- New sessions of the gateway's role take too long statements as errors.
-ALTER ROLE kopeck_gateway SET statement_timeout = '1ms';
+-- name: shorten_statements
+-- New sessions of the gateway's role in this database give a statement up after 200 ms.
+DO $$ BEGIN EXECUTE format('ALTER ROLE kopeck_gateway IN DATABASE %I SET statement_timeout = 200', current_database()); END $$;
 
 -- name: lock_book
 -- Hold a book's head as a long publication would.

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import aiohttp
 import asyncpg
+import msgspec
 from prometheus_client import REGISTRY
 
 from ledger.audit import conclude, connect_for_audit, plan_audit, run_job
@@ -27,6 +28,14 @@ def result_of(answer: str) -> int:
 def counted(name: str, **labels: str) -> float:
     """A counter of this process, 0 before its first count."""
     return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def with_deadline(town: Town, deadline_s: float) -> Town:
+    """The town with channels that must answer so soon."""
+    return msgspec.structs.replace(
+        town,
+        channels=tuple(msgspec.structs.replace(one, deadline_ms=round(deadline_s * 1000)) for one in town.channels),
+    )
 
 
 async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 20.0) -> None:

@@ -44,6 +44,13 @@ class Proxy:
         """Let replies flow again, those kept back first."""
         self._flowing.set()
 
+    def forsake(self) -> int:
+        """Let the connections that stand now fall silent for ever, as when a machine is gone; new ones work. How many."""
+        self._flowing.clear()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        return len(self._links)
+
     async def cut(self) -> None:
         """End every connection at once; replies kept back are lost."""
         links = tuple(self._links)
@@ -67,8 +74,8 @@ class Proxy:
         except OSError:
             return
         ways = [
-            asyncio.create_task(self._forward(reader, upstream_writer, harmful=False)),
-            asyncio.create_task(self._forward(upstream_reader, writer, harmful=True)),
+            asyncio.create_task(self._forward(reader, upstream_writer)),
+            asyncio.create_task(self._forward_replies(upstream_reader, writer, self._flowing)),
         ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -78,12 +85,16 @@ class Proxy:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
 
-    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, harmful: bool) -> None:
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while chunk := await reader.read(CHUNK_BYTES):
-            if harmful:
-                await self._flowing.wait()
-                if self.delay_s:
-                    await asyncio.sleep(self.delay_s)
+            writer.write(chunk)
+            await writer.drain()
+
+    async def _forward_replies(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flowing: asyncio.Event) -> None:
+        while chunk := await reader.read(CHUNK_BYTES):
+            await flowing.wait()
+            if self.delay_s:
+                await asyncio.sleep(self.delay_s)
             writer.write(chunk)
             await writer.drain()
 

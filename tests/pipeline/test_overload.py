@@ -12,21 +12,23 @@ import pytest
 from ledger.statements import load_statements
 from tests.pipeline.bank import payment, send
 from tests.pipeline.conftest import SQL, Gateway, Town
-from tests.pipeline.proof import BOOKED, TRY_AGAIN, Terminal, assert_sound, assert_told_truly, booked_keys, counted, until
+from tests.pipeline.proof import (
+    BOOKED,
+    TRY_AGAIN,
+    Terminal,
+    assert_sound,
+    assert_told_truly,
+    booked_keys,
+    counted,
+    until,
+    with_deadline,
+)
 from tests.pipeline.proxy import Proxy, before_postgresql
 
 FAULTS = load_statements("tests/pipeline/faults.sql")
 DEADLINE_S = 2.0
 AT_ONCE_S = 1.0
 """Far below the channels' deadline of 5 s, far above what a busy machine needs to say no."""
-
-
-def with_deadline(town: Town, deadline_s: float) -> Town:
-    """The town with channels that must answer so soon."""
-    return msgspec.structs.replace(
-        town,
-        channels=tuple(msgspec.structs.replace(one, deadline_ms=round(deadline_s * 1000)) for one in town.channels),
-    )
 
 
 @pytest.fixture
