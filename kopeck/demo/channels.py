@@ -7,7 +7,7 @@ from kopeck.demo.recipients import BANK_BIC, TRANSIT_ACCOUNT
 from kopeck.demo.town import NAMESPACE
 from kopeck.embedded.folder import write_private
 
-FILE_NAME = "channels.toml"
+FILE_NAME = "demo-channels.toml"
 SECRET_BYTES = 24
 
 _FILE = """\

@@ -11,6 +11,9 @@ from kopeck.embedded.valkey import stop_valkey_leftover
 
 OWN_NAMES = (
     "endpoints.json",
+    "demo-channels.toml",
+    "town",
+    "logs",
     "servers.json",
     "metrics",
     "postgres",

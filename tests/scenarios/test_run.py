@@ -222,7 +222,7 @@ def test_demo_traffic_balances_and_ends_by_itself(folder: Path) -> None:
 
 def test_own_channels_are_served_without_the_demo(folder: Path, tmp_path: Path) -> None:
     own = tmp_path / "channels.toml"
-    text = folder.joinpath("channels.toml").read_text("utf-8")
+    text = folder.joinpath("demo-channels.toml").read_text("utf-8")
     own.write_text(text.replace('name = "demo-terminals"', 'name = "own-terminals"'), "utf-8")
     with running(folder, "--channels", str(own)) as run:
         endpoints = run.endpoints()
