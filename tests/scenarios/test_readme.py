@@ -39,10 +39,12 @@ def test_the_shell_blocks_run_in_order(tmp_path: Path) -> None:
     (tmp_path / ".venv").symlink_to(Path(sys.prefix))
     environ = os.environ | {"PYTHONPATH": str(ROOT), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     command = [sys.executable, "-m", "kopeck", "run", "--data", ".data", "--port", "0", "--accounts", "300", "--no-traffic"]
-    running = subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    log = tmp_path / "run.log"
+    with log.open("wb") as output:
+        running = subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=output, stderr=output)
     try:
         wait_until(lambda: (tmp_path / ".data/endpoints.json").exists() or running.poll() is not None, timeout_s=READY_S)
-        assert running.poll() is None, running.stderr.read().decode() if running.stderr else ""
+        assert running.poll() is None, log.read_text("utf-8")
         script = "set -euo pipefail\n" + "\n".join(SHELL_BLOCKS)
         done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=READY_S)
         assert done.returncode == 0, done.stdout + done.stderr
