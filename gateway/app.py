@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from connectors.banks.feed_errors import PROBLEM_CONTENT_TYPE
 from gateway import metrics
@@ -21,20 +22,24 @@ Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Rooms(msgspec.Struct, frozen=True, kw_only=True):
-    """What the routes lead to. ``ready`` raises when the process must not be sent payments now."""
+    """What the routes lead to. ``ready`` raises when the process must not be sent payments now.
+
+    ``stopping`` tells that every answer must be the last on its connection.
+    """
 
     pipeline: Pipeline
     checks: Checks
     parking: Parking
     ready: Callable[[], Awaitable[None]]
     unready_errors: tuple[type[Exception], ...]
+    stopping: Callable[[], bool]
 
 
 def make_app(settings: GatewaySettings, rooms: Rooms, utc_now: Callable[[], datetime]) -> web.Application:
     """Build the application for the configured channels."""
     app = web.Application(
         client_max_size=max((channel.body_bytes_max for channel in settings.channels), default=0) + 1,
-        middlewares=[in_our_words],
+        middlewares=[last_when_stopping(rooms), in_our_words],
     )
     spaces = {name: Space(number) for name, number in settings.spaces}
     for channel in settings.channels:
@@ -60,6 +65,19 @@ def _add_channel(
             routes = BankRoutes(channel, rooms.pipeline, rooms.parking, *bank)
             app.router.add_post(f"/bank/{channel.name}/payments", routes.payments)
             app.router.add_post(f"/bank/{channel.name}/statement-lines", routes.statement_lines)
+
+
+def last_when_stopping(rooms: Rooms) -> Middleware:
+    """Ask counterparties of a stopping process to come back on a new connection, which a sibling or successor takes."""
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Respond) -> web.StreamResponse:
+        response = await handler(request)
+        if rooms.stopping():
+            response.force_close()
+        return response
+
+    return answer
 
 
 @web.middleware

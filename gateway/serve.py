@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import socket
+import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -28,6 +29,9 @@ log = structlog.get_logger("gateway.serve")
 LINE_BYTES_MAX = 65_536
 """Longest request line and header: over-long account numbers are refused in the channel's own words, not by HTTP."""
 KEEPALIVE_S = 75.0
+LAST_REQUESTS_S = 1.0
+"""How long a stopping process waits for the next request on open connections, to answer it and close in order."""
+LAST_REQUESTS_POLL_S = 0.01
 NOTIFY_EVERY_S = 0.02
 BACKLOG = 1024
 
@@ -85,6 +89,7 @@ async def _serve(
         parking=parking,
         ready=check_ready,
         unready_errors=(NotReady, *POSTGRESQL_ERRORS),
+        stopping=stop.is_set,
     )
     site = await _open_site(make_app(settings, rooms, utc_now), listener)
     gc.collect()
@@ -107,10 +112,17 @@ class Site:
         self._server = server
 
     async def drain(self, drain_s: float) -> None:
-        """Stop accepting, let every request in flight be answered, then close what is idle."""
+        """Stop accepting, let every request in flight be answered, then close what is idle.
+
+        Connections in use end by themselves, for their next answer says that it is the last; only then, or when a
+        moment has passed, are the rest closed: a request may be on its way on any of them.
+        """
         self._server.close()
         await self._runner.shutdown()
         assert self._runner.server is not None
+        give_up_at = time.monotonic() + LAST_REQUESTS_S
+        while self._runner.server.connections and time.monotonic() < give_up_at:
+            await asyncio.sleep(LAST_REQUESTS_POLL_S)
         # Without this an idle keep-alive connection is waited for until the whole time is over.
         self._runner.server.pre_shutdown()
         await self._runner.server.shutdown(drain_s)
