@@ -32,6 +32,8 @@ KEEPALIVE_S = 75.0
 LAST_REQUESTS_S = 1.0
 """How long a stopping process waits for the next request on open connections, to answer it and close in order."""
 LAST_REQUESTS_POLL_S = 0.01
+LINGER_S = 2.0
+"""How long the rest of a refused message is read away, so that the refusal reaches its sender."""
 NOTIFY_EVERY_S = 0.02
 BACKLOG = 1024
 
@@ -135,6 +137,7 @@ async def _open_site(app: web.Application, listener: socket.socket) -> Site:
         access_log=None,
         handle_signals=False,
         keepalive_timeout=KEEPALIVE_S,
+        lingering_time=LINGER_S,
         max_line_size=LINE_BYTES_MAX,
         max_field_size=LINE_BYTES_MAX,
     )

@@ -19,6 +19,7 @@ from gateway.parking import Parking
 from gateway.pipeline import Pipeline
 from gateway.reader import POSTGRESQL_ERRORS
 from gateway.routes.answering import note, note_form_error
+from gateway.routes.body import read_body
 from gateway.submission import TRY_AGAIN
 from schemas.channel import Channel
 from schemas.ids import Space
@@ -72,7 +73,7 @@ class BankRoutes:
     async def _read(self, request: web.Request) -> tuple[bytes, str | None, Verdict] | web.Response:
         if (request.content_length or 0) > self._channel.body_bytes_max:
             return self._refused(request, feed_error(Problem.BODY_TOO_LARGE))
-        body = await request.read()
+        body = await read_body(request)
         if len(body) > self._channel.body_bytes_max:
             return self._refused(request, feed_error(Problem.BODY_TOO_LARGE))
         signed = signed_headers(request.headers)

@@ -10,6 +10,7 @@ from connectors.terminals.parameters import Encoding, read_parameters
 from gateway.checks import Checks
 from gateway.pipeline import Pipeline
 from gateway.routes.answering import note, note_form_error
+from gateway.routes.body import read_body
 from schemas.channel import Channel
 from schemas.outcome import Refusal
 
@@ -45,7 +46,7 @@ class TerminalRoutes:
             return web.Response(status=401, text="Нет доступа", headers={"WWW-Authenticate": 'Basic realm="kopeck"'})
         raw = request.rel_url.raw_query_string.encode("utf-8", "surrogateescape")
         if request.method == "POST":
-            body = await request.read()
+            body = await read_body(request)
             if len(body) > channel.body_bytes_max:
                 note_form_error(channel, "body-too-large", address)
                 return web.Response(status=413, text="Сообщение слишком велико")
