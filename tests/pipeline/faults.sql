@@ -44,3 +44,11 @@ SELECT set_config('idle_in_transaction_session_timeout', '0', false);
 -- name: count_waiting
 -- How many sessions wait for a row that another holds.
 SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock';
+
+-- name: refuse_parking
+-- Nothing can be kept for a person now.
+REVOKE INSERT (what, transit, channel, space, external_id, content, content_digest) ON intake.parked FROM kopeck_gateway;
+
+-- name: allow_parking
+-- It can again.
+GRANT INSERT (what, transit, channel, space, external_id, content, content_digest) ON intake.parked TO kopeck_gateway;
