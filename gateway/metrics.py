@@ -22,6 +22,7 @@ CACHE_ERRORS = Counter("kopeck_cache_errors_total", "Failures of Redis, each ans
 READ_ERRORS = Counter("kopeck_postgresql_read_errors_total", "Reads that PostgreSQL failed, each answered by try again.")
 PARKED = Counter("kopeck_parked_total", "Cases kept for a person.", ("what",))
 FAULTS = Counter("kopeck_pipeline_faults_total", "Programming errors met by the batcher: always a bug.")
+CONNECTIONS_REFUSED = Counter("kopeck_connections_refused_total", "Connections answered 503: as many are held as may be.")
 QUEUE = Gauge("kopeck_queue_payments", "Payments waiting for the door.", multiprocess_mode="livesum")
 
 

@@ -14,6 +14,7 @@ from gateway.app import Rooms, make_app
 from gateway.batcher import Batcher, Beside
 from gateway.cache import TableCache
 from gateway.checks import Checks
+from gateway.connections import Turnstile, connections_allowed
 from gateway.door import Door
 from gateway.limits import UnknownNumbers
 from gateway.parking import Parking
@@ -93,7 +94,7 @@ async def _serve(
         unready_errors=(NotReady, *POSTGRESQL_ERRORS),
         stopping=stop.is_set,
     )
-    site = await _open_site(make_app(settings, rooms, utc_now), listener)
+    site = await _open_site(make_app(settings, rooms, utc_now), listener, settings.connections_max)
     gc.collect()
     gc.freeze()
     ready()
@@ -131,7 +132,7 @@ class Site:
         await self._runner.cleanup()
 
 
-async def _open_site(app: web.Application, listener: socket.socket) -> Site:
+async def _open_site(app: web.Application, listener: socket.socket, connections_max: int) -> Site:
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -143,8 +144,9 @@ async def _open_site(app: web.Application, listener: socket.socket) -> Site:
     )
     await runner.setup()
     assert runner.server is not None
+    turnstile = Turnstile(runner.server, connections_allowed(connections_max))
     # A duplicate is closed when the process stops; the inherited socket itself stays open for the siblings.
-    server = await asyncio.get_running_loop().create_server(runner.server, sock=listener.dup(), backlog=BACKLOG)
+    server = await asyncio.get_running_loop().create_server(turnstile, sock=listener.dup(), backlog=BACKLOG)
     return Site(runner, server)
 
 

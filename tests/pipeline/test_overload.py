@@ -131,6 +131,33 @@ async def test_hundreds_of_connections_at_once_are_all_answered(gateway: Gateway
     await assert_sound(owner, town)
 
 
+async def test_connections_beyond_the_limit_are_told_to_come_later(town: Town, owner: asyncpg.Connection, redis_url: str) -> None:
+    async with Gateway(town.settings(redis_url, connections_max=10)) as gateway:
+        refused = counted("kopeck_connections_refused_total")
+        held = [await _connect(gateway) for _ in range(10)]
+        for number, (reader, writer) in enumerate(held):
+            writer.write(_request(str(number)).replace(b"Connection: close\r\n", b""))
+            assert b" 200 OK" in await reader.readuntil(b"\r\n\r\n")
+        for _ in range(5):
+            reader, writer = await _connect(gateway)
+            writer.write(_request("100"))
+            answer = await reader.read()
+            writer.close()
+            assert answer.startswith(b"HTTP/1.1 503 ") and b"Retry-After: 5\r\n" in answer
+        assert counted("kopeck_connections_refused_total") == refused + 5
+        for _, writer in held:
+            writer.close()
+        await until(lambda: _healthy(gateway))
+        assert await Terminal(gateway.session).pay("100", "1001", "1.00") == BOOKED
+    assert len(await booked_keys(owner)) == 11
+    await assert_sound(owner, town)
+
+
+async def _healthy(gateway: Gateway) -> bool:
+    async with gateway.session.get("/healthz") as response:
+        return response.status == 200
+
+
 async def _connect(gateway: Gateway) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     host, port = gateway.url.removeprefix("http://").split(":")
     return await asyncio.open_connection(host, int(port))

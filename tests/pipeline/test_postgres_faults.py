@@ -205,7 +205,7 @@ async def _taken(gateway: Gateway) -> bool:
     return (await send(gateway, "op-1", payment("1002", 1000))).status == 200
 
 
-LONG_SNAPSHOT_ROUNDS = 120
+LONG_SNAPSHOT_ROUNDS = 200
 SLOWER_MAX = 3.0
 """How many times slower the last third of the appends may be; the machine's own noise is below it."""
 
