@@ -39,7 +39,7 @@ def make_app(settings: GatewaySettings, rooms: Rooms, utc_now: Callable[[], date
     """Build the application for the configured channels."""
     app = web.Application(
         client_max_size=max((channel.body_bytes_max for channel in settings.channels), default=0) + 1,
-        middlewares=[last_when_stopping(rooms), in_our_words],
+        middlewares=[in_our_words(rooms.stopping)],
     )
     spaces = {name: Space(number) for name, number in settings.spaces}
     for channel in settings.channels:
@@ -67,26 +67,23 @@ def _add_channel(
             app.router.add_post(f"/bank/{channel.name}/statement-lines", routes.statement_lines)
 
 
-def last_when_stopping(rooms: Rooms) -> Middleware:
-    """Ask counterparties of a stopping process to come back on a new connection, which a sibling or successor takes."""
+def in_our_words(stopping: Callable[[], bool]) -> Middleware:
+    """Turn the framework's own refusals (no such route, wrong method, body too large) into problems by RFC 9457.
+
+    Counterparties of a stopping process are asked to come back on a new connection, which a sibling or successor takes.
+    """
 
     @web.middleware
     async def answer(request: web.Request, handler: Respond) -> web.StreamResponse:
-        response = await handler(request)
-        if rooms.stopping():
+        try:
+            response = await handler(request)
+        except web.HTTPException as error:
+            response = _problem(error.status, error.reason, dict(error.headers))
+        if stopping():
             response.force_close()
         return response
 
     return answer
-
-
-@web.middleware
-async def in_our_words(request: web.Request, handler: Respond) -> web.StreamResponse:
-    """Turn the framework's own refusals (no such route, wrong method, body too large) into problems by RFC 9457."""
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        return _problem(error.status, error.reason, dict(error.headers))
 
 
 def _problem(status: int, title: str, headers: Mapping[str, str]) -> web.Response:

@@ -97,6 +97,7 @@ async def test_a_spoilt_value_is_never_split_by(town: Town, owner: asyncpg.Conne
     async with redis.asyncio.from_url(redis_url) as cache:
         async with Gateway(town.settings(redis_url)) as first:
             assert result_of(await first.pay("0", "1001", "10.00")) == BOOKED
+        await cache.delete(KEY)
         for number, (name, spoil) in enumerate(SPOILT.items(), start=1):
             spoilt = spoil(await read_head(owner, town, "1001"))
             await cache.set(KEY, spoilt)
@@ -105,7 +106,7 @@ async def test_a_spoilt_value_is_never_split_by(town: Town, owner: asyncpg.Conne
                     served.pay(f"{number}1", "1001", "10.00"), served.pay(f"{number}2", "1002", "10.00")
                 )
             assert [result_of(answer) for answer in answers] == [BOOKED, BOOKED], name
-            assert await cache.get(KEY) != spoilt, f"{name}: what was found to be wrong is not left for the next"
+            assert await cache.get(KEY) not in (None, spoilt), f"{name}: what was found to be wrong is not left for the next"
     assert counted("kopeck_pipeline_faults_total") == faults
     await assert_sound(owner, town)
 
@@ -149,15 +150,6 @@ async def test_a_flushed_cache_under_load_loses_nothing(
             await cache.flushall()
     assert all(codes == [BOOKED] for codes in terminal.answers.values())
     await assert_told_truly(owner, terminal.answers)
-    await assert_sound(owner, town)
-
-
-async def test_evicted_tables_are_read_again(town: Town, owner: asyncpg.Connection, redis_url: str) -> None:
-    async with redis.asyncio.from_url(redis_url) as cache:
-        for number in range(3):
-            async with Gateway(town.settings(redis_url)) as served:
-                assert result_of(await served.pay(str(number), "1001", "10.00")) == BOOKED
-            await cache.delete(KEY)
     await assert_sound(owner, town)
 
 

@@ -202,12 +202,12 @@ async def test_clients_that_go_away_leave_one_entry_or_none(gateway: Gateway, to
     await assert_sound(owner, town)
 
 
-@pytest.mark.parametrize("path", ["/bank/feed/payments", "/osmp/net"])
-async def test_a_body_of_unsaid_length_is_cut_off(gateway: Gateway, path: str, owner: asyncpg.Connection) -> None:
+async def test_a_body_of_unsaid_length_is_cut_off(gateway: Gateway, owner: asyncpg.Connection) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(40):
             yield b"x" * 65_536
 
-    async with gateway.session.post(path, data=endless()) as response:
-        assert response.status == 413
+    for path in ("/bank/feed/payments", "/osmp/net"):
+        async with gateway.session.post(path, data=endless()) as response:
+            assert response.status == 413
     assert (await owner.fetchrow(SQL["fetch_totals"]))["keys"] == 0
