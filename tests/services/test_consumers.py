@@ -280,3 +280,23 @@ async def test_a_cut_through_a_page_and_past_the_cursor(town: Town, services: Co
         wanted = await journal_balances(services, cut)
         assert await journal_balances(services, cut, accounts) == wanted
         assert await projected_balances(services, cut, accounts) == wanted
+
+
+async def test_passages_never_read_the_whole_journal(ledger_database: LedgerDatabase, town: Town) -> None:
+    await pay_some(town)
+    await town.connection.execute(SQL["analyze_journal"])
+    connection = await Runner(ledger_database.services_dsn, []).connect()
+    try:
+        scans = await _journal_scans(town.connection)
+        for consumer in (BalancesConsumer(), PostingsConsumer()):
+            assert await catch_up(connection, consumer, 1) == 14
+        await connection.execute(SQL["flush_statistics"])
+        assert await _journal_scans(town.connection) == scans
+    finally:
+        await connection.close()
+
+
+async def _journal_scans(connection: Connection) -> int:
+    await connection.execute(SQL["flush_statistics"])
+    scans: int = await connection.fetchval(SQL["count_journal_scans"])
+    return scans

@@ -104,3 +104,15 @@ VALUES ('conflict', $1, $2, $3, 'op-1', 'amount 1 / amount 2', sha256('x'));
 -- name: add_refusal
 -- A refusal remembered by its key.
 INSERT INTO ledger.payment_key (space, external_id, book, sequence, outcome, fingerprint) VALUES ($1, $2, 1, NULL, 6, '');
+
+-- name: flush_statistics
+-- Let this session's counters be seen by the others.
+SELECT pg_stat_force_next_flush();
+
+-- name: count_journal_scans
+-- How often the journal was read from end to end.
+SELECT seq_scan FROM pg_stat_user_tables WHERE schemaname = 'ledger' AND relname = 'journal';
+
+-- name: analyze_journal
+-- Let the planner know how small the journal is, as autovacuum does.
+ANALYZE ledger.journal;
