@@ -1,13 +1,12 @@
 """Stations 3 to 6 for many payments at once: group commit. While one append is in flight the next batch grows (design §6)."""
 
-import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
 import structlog
 
 from gateway import metrics
-from gateway.cache import Name, TableCache
+from gateway.cache import Name, WriteBehind
 from gateway.decide import Decided, Objection, Request, account_objection, decide_booking, decide_objection
 from gateway.door import Door, RefusedByDatabase
 from gateway.parking import Parking
@@ -16,6 +15,7 @@ from gateway.registers import PayeeRegister
 from gateway.settings import GatewaySettings
 from gateway.submission import TRY_AGAIN, Submission, SubmissionQueue
 from gateway.tables import Absent, LookUp, TableSource, Unusable
+from ledger.core.designation import Payees
 from ledger.core.fingerprint import differing_field
 from ledger.journal import Appended
 from schemas.allocation import AllocationTable, Digest
@@ -23,7 +23,7 @@ from schemas.outcome import Answer, AppendStatus, PaymentOutcome, Refusal
 
 log = structlog.get_logger("gateway.batcher")
 
-WRITES_IN_FLIGHT_MAX = 4
+NO_PAYEES: Payees = {}
 
 
 class AskPostgresql(Exception):
@@ -46,7 +46,6 @@ class Batcher:
         self._door = door
         self._tables = tables
         self._beside = beside
-        self._writes: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Serve the queue until it is closed and empty."""
@@ -59,7 +58,7 @@ class Batcher:
                 self._queue.batch_began(time.monotonic())
                 await self._serve(taken)
                 self._queue.batch_ended(time.monotonic())
-        await asyncio.gather(*self._writes)
+        await self._beside.behind.flush()
 
     async def _serve(self, taken: list[Submission]) -> None:
         """Answer or put back every submission taken, whatever happens on the way."""
@@ -136,7 +135,8 @@ class Batcher:
         objection = account_objection(request.channel, request.notification, table)
         booked: Decided | Objection
         if objection is None:
-            booked = decide_booking(request, table, digest, await self._beside.payees.for_designation(request.notification))
+            payees = await self._beside.payees.for_designation(request.notification) if request.designation else NO_PAYEES
+            booked = decide_booking(request, table, digest, payees)
         else:
             booked = objection
         if isinstance(booked, Objection):
@@ -153,9 +153,12 @@ class Batcher:
         give_up_at = time.monotonic() + self._settings.drain_s
         answers = await self._door.offer(book, [made.offer for _, made in decided], give_up_at)
         again: list[Submission] = []
-        newest: dict[Name, tuple[AllocationTable, bytes]] = {}
+        newest: dict[Name, Decided] = {}
         for (submission, made), answer in zip(decided, answers, strict=True):
-            outcome = await self._outcome(submission, made, answer)
+            if isinstance(answer, Appended) and answer.status is AppendStatus.RECORDED:
+                outcome: PaymentOutcome | None = _booked(Answer.RECORDED, answer)
+            else:
+                outcome = await self._outcome(submission, made, answer)
             if outcome is None:
                 again.append(submission)
                 continue
@@ -163,9 +166,9 @@ class Batcher:
             if outcome.answer is Answer.RECORDED:
                 self._beside.recorded()
                 if made.table is not None and submission.request is not None:
-                    newest[name_of(submission.request)] = (made.table, made.packed)
+                    newest[name_of(submission.request)] = made
         self._again(again)
-        self._write_through(self._tables.remember(newest))
+        self._beside.behind.put(self._tables.remember(newest, time.monotonic()))
 
     async def _outcome(
         self, submission: Submission, made: Decided, answer: Appended | RefusedByDatabase | None
@@ -213,20 +216,14 @@ class Batcher:
                 submission.answer(TRY_AGAIN)
         self._queue.put_back(kept)
 
-    def _write_through(self, values: Mapping[Name, bytes]) -> None:
-        if values and len(self._writes) < WRITES_IN_FLIGHT_MAX:
-            task = asyncio.get_running_loop().create_task(self._beside.cache.write(values, time.monotonic()))
-            self._writes.add(task)
-            task.add_done_callback(self._writes.discard)
-
 
 class Beside:
     """What the batcher touches beside the hot path: the register of payees, parking, the cache, the wake-up of consumers."""
 
-    def __init__(self, payees: PayeeRegister, parking: Parking, cache: TableCache):
+    def __init__(self, payees: PayeeRegister, parking: Parking, behind: WriteBehind):
         self.payees = payees
         self.parking = parking
-        self.cache = cache
+        self.behind = behind
         self.entries_recorded = 0
 
     def recorded(self) -> None:

@@ -4,6 +4,8 @@ A value is the table's version in twelve decimal digits followed by the packed t
 Every failure is answered as a miss; after one, Redis is left alone for a moment so that a batch does not wait for it.
 """
 
+import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ Name = tuple[str, str]
 
 VERSION_DIGITS = 12
 REST_AFTER_FAILURE_S = 1.0
+WRITE_EVERY_S = 0.02
+WAITING_TABLES_MAX = 8192
 _SET_IF_NEWER = (Path(__file__).parent / "set_if_newer.lua").read_text("utf-8")
 
 
@@ -84,3 +88,30 @@ class TableCache:
         metrics.CACHE_ERRORS.inc()
         self._rest_until = now + REST_AFTER_FAILURE_S
         log.warning("cache.failed", error=type(error).__name__)
+
+
+class WriteBehind:
+    """Hands the tables that payments left to the cache, many batches at once: a write a batch cost as much as its read.
+
+    Until then this process has them at hand (``TableSource``); a sibling that reads the older one is told Stale by the door.
+    """
+
+    def __init__(self, cache: TableCache):
+        self._cache = cache
+        self._waiting: dict[Name, bytes] = {}
+
+    def put(self, values: Mapping[Name, bytes]) -> None:
+        """Keep values (``cache_value``) for the next write; what there is no room for is not cached."""
+        if len(self._waiting) < WAITING_TABLES_MAX:
+            self._waiting.update(values)
+
+    async def run(self) -> None:
+        """Write what waits, every WRITE_EVERY_S, until cancelled."""
+        while True:
+            await asyncio.sleep(WRITE_EVERY_S)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what waits now."""
+        waiting, self._waiting = self._waiting, {}
+        await self._cache.write(waiting, time.monotonic())

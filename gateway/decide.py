@@ -56,7 +56,7 @@ class SuspenseNote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     named: NamedDesignation | None = None
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
+class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A notification with its channel, and its two texts that every offer needs."""
 
     channel: Channel
@@ -65,7 +65,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: bytes
 
 
-class Decided(msgspec.Struct, frozen=True, kw_only=True):
+class Decided(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An offer to the door; ``table`` and ``packed`` are the account's table after it, None without an account."""
 
     offer: Append

@@ -1,9 +1,13 @@
 """Prometheus metrics of the gateway, right for N processes; the pipeline knows only these hooks (style rule 20)."""
 
+import asyncio
 import os
+from bisect import bisect_left
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from schemas.outcome import Answer
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _ENTRIES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -26,8 +30,57 @@ CONNECTIONS_REFUSED = Counter("kopeck_connections_refused_total", "Connections a
 QUEUE = Gauge("kopeck_queue_payments", "Payments waiting for the door.", multiprocess_mode="livesum")
 
 
+FLUSH_EVERY_S = 0.1
+
+
+class Tally:
+    """The hot path's own counts, kept in memory and given to Prometheus ten times a second.
+
+    Two increments in a file shared by processes cost a payment more than its signature; these cost two additions.
+    """
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[str, Answer], int] = {}
+        self._buckets = [0] * (len(_SECONDS) + 1)
+        self._seconds = 0.0
+
+    def answered(self, channel: str, answer: Answer) -> None:
+        """Count one answer of a channel."""
+        key = (channel, answer)
+        self._answers[key] = self._answers.get(key, 0) + 1
+
+    def took(self, seconds: float) -> None:
+        """Note how long a payment waited for its answer."""
+        self._buckets[bisect_left(_SECONDS, seconds)] += 1
+        self._seconds += seconds
+
+    def flush(self) -> None:
+        """Give Prometheus what has come together since the last time."""
+        answers, self._answers = self._answers, {}
+        for (channel, answer), count in answers.items():
+            ANSWERS.labels(channel, answer.name.lower()).inc(count)
+        if self._seconds:
+            # The library has no way to observe many values at once; a test compares this with observing each.
+            for bucket, count in zip(ANSWER_SECONDS._buckets, self._buckets, strict=True):
+                if count:
+                    bucket.inc(count)
+            ANSWER_SECONDS._sum.inc(self._seconds)
+            self._buckets = [0] * len(self._buckets)
+            self._seconds = 0.0
+
+    async def run(self) -> None:
+        """Flush until cancelled."""
+        while True:
+            await asyncio.sleep(FLUSH_EVERY_S)
+            self.flush()
+
+
+TALLY = Tally()
+
+
 def render() -> bytes:
     """Return the metrics in the text format: of all processes of this run, or of this one when it runs alone."""
+    TALLY.flush()
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest()
     registry = CollectorRegistry()

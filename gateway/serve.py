@@ -10,9 +10,10 @@ from datetime import datetime
 import structlog
 from aiohttp import web
 
-from gateway.app import Rooms, make_app
+from gateway import metrics
+from gateway.app import Rooms, make_server
 from gateway.batcher import Batcher, Beside
-from gateway.cache import TableCache
+from gateway.cache import TableCache, WriteBehind
 from gateway.checks import Checks
 from gateway.connections import Turnstile, connections_allowed
 from gateway.door import Door
@@ -35,8 +36,16 @@ LAST_REQUESTS_S = 1.0
 LAST_REQUESTS_POLL_S = 0.01
 LINGER_S = 2.0
 """How long the rest of a refused message is read away, so that the refusal reaches its sender."""
+HTTP_LIMITS = {
+    "keepalive_timeout": KEEPALIVE_S,
+    "lingering_time": LINGER_S,
+    "max_line_size": LINE_BYTES_MAX,
+    "max_field_size": LINE_BYTES_MAX,
+}
 NOTIFY_EVERY_S = 0.02
 BACKLOG = 1024
+GC_THRESHOLDS = (20_000, 20, 50)
+"""A payment leaves no cycles; looking for some after every 700 objects cost a fifth of the process (docs/decisions/0007)."""
 
 
 class NotReady(Exception):
@@ -77,9 +86,12 @@ async def _serve(
     queue = SubmissionQueue(settings.queue_payments_max, settings.batch_entries_max)
     tables = TableSource(cache, reader, utc_now)
     parking = Parking(reader)
-    beside = Beside(PayeeRegister(reader), parking, cache)
+    behind = WriteBehind(cache)
+    beside = Beside(PayeeRegister(reader), parking, behind)
     batcher = asyncio.create_task(Batcher(settings, queue, door, tables, beside).run())
-    notifier = asyncio.create_task(_notify(beside, reader))
+    others = [
+        asyncio.create_task(one) for one in (_notify(beside, reader), queue.answer_overdue(), behind.run(), metrics.TALLY.run())
+    ]
 
     async def check_ready() -> None:
         if stop.is_set() or len(queue) >= settings.queue_payments_max:
@@ -94,23 +106,26 @@ async def _serve(
         unready_errors=(NotReady, *POSTGRESQL_ERRORS),
         stopping=stop.is_set,
     )
-    site = await _open_site(make_app(settings, rooms, utc_now), listener, settings.connections_max)
+    site = await _open_site(make_server(settings, rooms, utc_now, **HTTP_LIMITS), listener, settings.connections_max)
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     ready()
     log.info("gateway.ready", process=settings.process_index, channels=len(settings.channels))
     await stop.wait()
     await site.drain(settings.drain_s)
     queue.close()
     await batcher
-    notifier.cancel()
+    for task in others:
+        task.cancel()
+    metrics.TALLY.flush()
     log.info("gateway.stopped", process=settings.process_index)
 
 
 class Site:
     """The HTTP side of the process; stops accepting first, closes idle connections last."""
 
-    def __init__(self, runner: web.AppRunner, server: asyncio.Server):
+    def __init__(self, runner: web.ServerRunner, server: asyncio.Server):
         self._runner = runner
         self._server = server
 
@@ -132,16 +147,8 @@ class Site:
         await self._runner.cleanup()
 
 
-async def _open_site(app: web.Application, listener: socket.socket, connections_max: int) -> Site:
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        handle_signals=False,
-        keepalive_timeout=KEEPALIVE_S,
-        lingering_time=LINGER_S,
-        max_line_size=LINE_BYTES_MAX,
-        max_field_size=LINE_BYTES_MAX,
-    )
+async def _open_site(http: web.Server, listener: socket.socket, connections_max: int) -> Site:
+    runner = web.ServerRunner(http, handle_signals=False)
     await runner.setup()
     assert runner.server is not None
     turnstile = Turnstile(runner.server, connections_allowed(connections_max))

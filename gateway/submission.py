@@ -1,6 +1,7 @@
 """What waits between the channels and the batcher: bounded by number and by each channel's deadline (style rule 15)."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Iterable
 
@@ -9,6 +10,7 @@ from schemas.ids import Book, ExternalId, Space
 from schemas.outcome import Answer, PaymentOutcome
 
 TRY_AGAIN = PaymentOutcome(answer=Answer.TRY_AGAIN)
+OVERDUE_POLL_S = 0.05
 
 
 class Submission:
@@ -64,6 +66,7 @@ class SubmissionQueue:
         self._batch_s = 0.0
         self._books: dict[Book, deque[Submission]] = {}
         self._length = 0
+        self._open: list[Submission] = []
         self._filled = asyncio.Event()
         self._closed = False
 
@@ -75,6 +78,7 @@ class SubmissionQueue:
         if self._closed or self._length >= self._entries_max:
             return False
         self._books.setdefault(submission.book, deque()).append(submission)
+        self._open.append(submission)
         self._length += 1
         self._filled.set()
         return True
@@ -98,6 +102,19 @@ class SubmissionQueue:
             return 0.0
         present_s = now - self._batch_began if self._batch_began is not None else 0.0
         return max(self._batch_s, present_s) * (1 + self._length // self._batch_entries_max)
+
+    async def answer_overdue(self) -> None:
+        """Tell whoever has waited until its deadline to try again, queued or at the door, until the queue is dropped.
+
+        One look at all that is open every OVERDUE_POLL_S costs less than a timer a payment.
+        """
+        while True:
+            await asyncio.sleep(OVERDUE_POLL_S)
+            now = time.monotonic()
+            self._open = [one for one in self._open if not one.future.done()]
+            for submission in self._open:
+                if submission.deadline <= now:
+                    submission.answer(TRY_AGAIN)
 
     def put_back(self, submissions: Iterable[Submission]) -> None:
         """Return submissions that must be decided again, ahead of the others; these are accepted already, never refused."""

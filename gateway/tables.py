@@ -9,7 +9,7 @@ import structlog
 
 from gateway import metrics
 from gateway.cache import Name, TableCache, cache_value
-from gateway.decide import Objection
+from gateway.decide import Decided, Objection
 from gateway.reader import Answer, Reader
 from ledger.rebuild import Ambiguous, DigestMismatch, Found, NotPublished, Rebuilt, Unknown
 from schemas.allocation import Alias, AllocationTable, Digest, TableUnreadable, digest_of, unpack_table
@@ -18,9 +18,12 @@ from schemas.ids import AccountId
 log = structlog.get_logger("gateway.tables")
 
 RECENT_TABLES_MAX = 4096
+RECENT_S = 0.1
+"""How long a process trusts what it remembers ahead of the cache: a few writes of it, no longer, for a sibling may have
+moved the account since, and a stale split costs a rebuild from PostgreSQL."""
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
+class Known(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A table with its digest; ``authoritative`` when PostgreSQL gave it."""
 
     table: AllocationTable
@@ -46,13 +49,13 @@ LookUp = Known | Absent | Unusable
 
 
 class TableSource:
-    """Looks tables up by (namespace, number); remembers the newest few of this process ahead of the cache."""
+    """Looks tables up by (namespace, number); remembers, for a moment, what this process itself left ahead of the cache."""
 
     def __init__(self, cache: TableCache, reader: Reader, utc_now: Callable[[], datetime]):
         self._cache = cache
         self._reader = reader
         self._utc_now = utc_now
-        self._recent: OrderedDict[Name, Known] = OrderedDict()
+        self._recent: OrderedDict[Name, tuple[float, Known]] = OrderedDict()
 
     async def look_up(self, names: Iterable[Name], authoritative: frozenset[Name], now: float) -> Mapping[Name, LookUp]:
         """Return what is known of every name; names in ``authoritative`` are asked of PostgreSQL.
@@ -62,10 +65,11 @@ class TableSource:
         moment = self._utc_now()
         found: dict[Name, LookUp] = {}
         asked: list[Name] = []
+        self._forget_old(now)
         for name in dict.fromkeys(names):
             recent = None if name in authoritative else self._recent.get(name)
-            if recent is not None and moment.timestamp() < recent.table.valid_until:
-                found[name] = recent
+            if recent is not None and moment.timestamp() < recent[1].table.valid_until:
+                found[name] = recent[1]
             else:
                 asked.append(name)
         cacheable = [name for name in asked if name not in authoritative]
@@ -119,19 +123,27 @@ class TableSource:
             self._recent.pop(name, None)
         await self._cache.forget(names, now)
 
-    def remember(self, tables: Mapping[Name, tuple[AllocationTable, bytes]]) -> dict[Name, bytes]:
+    def remember(self, decided: Mapping[Name, Decided], now: float) -> dict[Name, bytes]:
         """Keep tables as the door left them, under every name of their accounts; return the values for the cache."""
         values: dict[Name, bytes] = {}
-        for name, (table, packed) in tables.items():
-            known = Known(table=table, digest=digest_of(packed), authoritative=False)
-            value = cache_value(table.version, packed)
-            for one in {name, *((alias.namespace, alias.number) for alias in table.aliases)}:
-                self._recent[one] = known
+        for name, made in decided.items():
+            table = made.table
+            assert table is not None
+            known = Known(table=table, digest=Digest(made.offer.after), authoritative=False)
+            value = cache_value(table.version, made.packed)
+            names = {name, *((alias.namespace, alias.number) for alias in table.aliases)} if len(table.aliases) > 1 else (name,)
+            for one in names:
+                self._recent[one] = (now, known)
                 self._recent.move_to_end(one)
                 values[one] = value
-        while len(self._recent) > RECENT_TABLES_MAX:
-            self._recent.popitem(last=False)
         return values
+
+    def _forget_old(self, now: float) -> None:
+        while self._recent:
+            name, (kept_at, _) = next(iter(self._recent.items()))
+            if now - kept_at < RECENT_S and len(self._recent) <= RECENT_TABLES_MAX:
+                break
+            del self._recent[name]
 
     def forget_recent(self, name: Name) -> None:
         """Drop what this process remembers of a name whose table turned out stale."""

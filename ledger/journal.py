@@ -20,8 +20,11 @@ _SQL = load_statements("ledger/statements/journal.sql")
 
 BATCH_ENTRIES_MAX = 512
 
+_STATUSES, _REFUSALS, _REASONS = tuple(AppendStatus), tuple(Refusal), tuple(SuspenseReason)
+assert [*map(int, _STATUSES + _REFUSALS + _REASONS)] == [*range(5), *range(11), *range(7)], "members stand at their own numbers"
 
-class Append(msgspec.Struct, frozen=True, kw_only=True):
+
+class Append(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One entry, or one refusal, offered to the door.
 
     With ``refusal`` set the entry only lends its key. ``before`` and ``after`` are the digests of the account's table
@@ -35,7 +38,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     after: bytes = b""
 
 
-class Appended(msgspec.Struct, frozen=True, kw_only=True):
+class Appended(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The door's answer for one offer; ``stored_fingerprint`` is given for a conflict."""
 
     status: AppendStatus
@@ -88,11 +91,11 @@ async def append(connection: "asyncpg.Connection[Any]", book: ids.Book, offers: 
 def _appended(row: Sequence[Any]) -> Appended:
     _, status, book, sequence, outcome, reason, recorded_at, stored = row
     return Appended(
-        status=AppendStatus(status),
+        status=_STATUSES[status],
         book=book,
         sequence=sequence,
-        refusal=Refusal(outcome or 0),
-        reason=SuspenseReason(reason or 0),
+        refusal=_REFUSALS[outcome or 0],
+        reason=_REASONS[reason or 0],
         recorded_at=recorded_at,
         stored_fingerprint=stored,
     )

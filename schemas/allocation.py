@@ -54,14 +54,14 @@ class AdvanceRule(IntEnum):
     BY_WEIGHTS = 2
 
 
-class Alias(msgspec.Struct, frozen=True, array_like=True):
+class Alias(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A name by which the account is found from outside: (namespace, number as text)."""
 
     namespace: str
     number: str
 
 
-class Tier(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Tier(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """Lines credited together; ``payees``, ``lines``, ``weights`` and ``paid`` are parallel.
 
     ``weights`` are the original charges and ``paid`` what was credited so far, in kopecks; a weight below what was
@@ -83,14 +83,14 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     tie_order: tuple[int, ...] = ()
 
 
-class Total(msgspec.Struct, frozen=True, array_like=True):
+class Total(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A sum printed as «к оплате» and the tiers it covers, by index."""
 
     amount: int
     tiers: tuple[int, ...]
 
 
-class Advance(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Advance(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """Where an advance goes: nowhere (REFUSE), to its one line (TO_LINE) or shared by weights (BY_WEIGHTS)."""
 
     rule: AdvanceRule
@@ -100,7 +100,7 @@ class Advance(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     tie_order: tuple[int, ...] = ()
 
 
-class AllocationTable(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class AllocationTable(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """The table of one personal account at one version; see the module and design §3.
 
     ``personal_account`` is the account's principal number: with the version it seeds the tie rule.

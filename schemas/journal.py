@@ -34,7 +34,7 @@ class EntryKind(IntEnum):
     DEBT_PAID = 17
 
 
-class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
+class JournalEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A balanced entry to be appended. ``accounts``, ``amounts`` and ``lines`` are parallel; debits are positive.
 
     ``amount_kopecks`` is the sum of the debits. ``table_version`` is the version the split was made from, 0 without one.
@@ -59,7 +59,7 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...]
 
 
-class RecordedEntry(msgspec.Struct, frozen=True, kw_only=True):
+class RecordedEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An entry as the journal holds it. ``previous`` is the account's entry before, 0 for its first."""
 
     book: Book

@@ -30,7 +30,7 @@ class NamedDesignation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     basket: tuple[NamedBasketItem, ...] | None = None
 
 
-class PaymentNotification(msgspec.Struct, frozen=True, kw_only=True):
+class PaymentNotification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A payment as its channel reported it.
 
     ``form_refusal`` is set when the message could be read but a field is not in the promised form: an asking channel

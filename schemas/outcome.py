@@ -57,7 +57,7 @@ class Answer(IntEnum):
     STALE_TIMESTAMP = 5
 
 
-class PaymentOutcome(msgspec.Struct, frozen=True, kw_only=True):
+class PaymentOutcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of one notification.
 
     RECORDED and DUPLICATE of a booked payment carry ``book``, ``sequence`` and ``recorded_at``; REFUSED, and DUPLICATE

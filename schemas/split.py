@@ -6,7 +6,7 @@ from schemas.allocation import Kind, Pool
 from schemas.ids import PayeeNumber
 
 
-class BasketItem(msgspec.Struct, frozen=True, kw_only=True):
+class BasketItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line chosen by its meaning. ``payee`` is None when the named recipient and service are not in our register."""
 
     pool: Pool
@@ -16,7 +16,7 @@ class BasketItem(msgspec.Struct, frozen=True, kw_only=True):
     amount_kopecks: int
 
 
-class Designation(msgspec.Struct, frozen=True, kw_only=True):
+class Designation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the payer named, already resolved to numbers; exactly one field is set (ГК 319.1 п. 1).
 
     ``period`` is year * 100 + month.
@@ -29,7 +29,7 @@ class Designation(msgspec.Struct, frozen=True, kw_only=True):
     basket: tuple[BasketItem, ...] | None = None
 
 
-class Split(msgspec.Struct, frozen=True, kw_only=True):
+class Split(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One payment divided: ``shares[tier][line]`` in kopecks, parallel to the table it was made from.
 
     ``advance`` is parallel to the table's advance lines, and empty when nothing was left; ``unallocated`` is money no

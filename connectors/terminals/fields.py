@@ -23,7 +23,7 @@ EVENT_AT_UNREADABLE = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands in ``event_at`` of a notification whose date could not be read: it is refused and never reaches the journal."""
 
 
-class PaymentFields(msgspec.Struct, frozen=True, kw_only=True):
+class PaymentFields(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A payment's fields as text; ``event_at`` is None when the date could not be read."""
 
     external_id: str

@@ -64,7 +64,7 @@ class CheckRequest(msgspec.Struct, frozen=True, kw_only=True):
     form_refusal: Refusal
 
 
-class PayRequest(msgspec.Struct, frozen=True, kw_only=True):
+class PayRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """``command=pay``; its key, ``notification.external_id``, is txn_id as written."""
 
     notification: PaymentNotification

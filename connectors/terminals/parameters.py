@@ -17,7 +17,7 @@ class Encoding(StrEnum):
     WINDOWS_1251 = "windows-1251"
 
 
-class Parameters(msgspec.Struct, frozen=True, kw_only=True):
+class Parameters(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Decoded parameters by name, and WINDOWS_1251 when any of them was not UTF-8, as older terminals send them."""
 
     values: dict[str, str]

@@ -12,7 +12,7 @@ log = structlog.get_logger("gateway.answers")
 
 def note(channel: Channel, external_id: ExternalId, outcome: PaymentOutcome) -> None:
     """Count the answer; log it with its payment id unless it simply was recorded."""
-    metrics.ANSWERS.labels(channel.name, outcome.answer.name.lower()).inc()
+    metrics.TALLY.answered(channel.name, outcome.answer)
     if outcome.answer is Answer.RECORDED and outcome.suspense is SuspenseReason.NONE:
         return
     if outcome.refusal is not Refusal.NONE:

@@ -42,7 +42,7 @@ class BankRoutes:
         self._secrets = tuple(parse_secret(secret) for secret in channel.secrets)
         self._spaces = spaces
 
-    async def payments(self, request: web.Request) -> web.Response:
+    async def payments(self, request: web.BaseRequest) -> web.Response:
         """Take one payment notification."""
         read = await self._read(request)
         if isinstance(read, web.Response):
@@ -54,7 +54,7 @@ class BankRoutes:
         outcome = await self._stale(decoded, request) if verdict is Verdict.STALE else None
         return self._answered(decoded, outcome or await self._pipeline.submit_payment(self._channel, decoded))
 
-    async def statement_lines(self, request: web.Request) -> web.Response:
+    async def statement_lines(self, request: web.BaseRequest) -> web.Response:
         """Take one believed statement line of the channel's transit account."""
         read = await self._read(request)
         if isinstance(read, web.Response):
@@ -70,7 +70,7 @@ class BankRoutes:
         outcome = await self._stale(decoded, request) if verdict is Verdict.STALE else None
         return self._answered(decoded, outcome or await self._pipeline.submit_cover(self._channel, decoded, covered))
 
-    async def _read(self, request: web.Request) -> tuple[bytes, str | None, Verdict] | web.Response:
+    async def _read(self, request: web.BaseRequest) -> tuple[bytes, str | None, Verdict] | web.Response:
         if (request.content_length or 0) > self._channel.body_bytes_max:
             return self._refused(request, feed_error(Problem.BODY_TOO_LARGE))
         body = await read_body(request)
@@ -83,7 +83,7 @@ class BankRoutes:
             return self._refused(request, SIGNATURE_ERRORS[verdict])
         return body, signed.message_id, verdict
 
-    async def _stale(self, decoded: PaymentNotification | StatementLine, request: web.Request) -> PaymentOutcome | None:
+    async def _stale(self, decoded: PaymentNotification | StatementLine, request: web.BaseRequest) -> PaymentOutcome | None:
         """Keep a stale message with a new key in the list that a person sees; None when the key is known, stale or not."""
         try:
             if await self._parking.knows_key(self._channel, decoded.external_id):
@@ -103,6 +103,6 @@ class BankRoutes:
             headers["Retry-After"] = RETRY_AFTER_S
         return web.Response(status=status, body=body, headers=headers)
 
-    def _refused(self, request: web.Request, error: FeedError) -> web.Response:
+    def _refused(self, request: web.BaseRequest, error: FeedError) -> web.Response:
         note_form_error(self._channel, error.type_slug, request.remote)
         return web.Response(status=error.status, body=encode_problem(error), headers={"Content-Type": PROBLEM_CONTENT_TYPE})

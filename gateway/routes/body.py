@@ -7,7 +7,7 @@ from aiohttp import web
 BODY_PATIENCE_S = 10.0
 
 
-async def read_body(request: web.Request) -> bytes:
+async def read_body(request: web.BaseRequest) -> bytes:
     """Return the body; one that does not arrive in time raises HTTPRequestTimeout, one too large what aiohttp raises."""
     if request.content.is_eof():
         return await request.read()

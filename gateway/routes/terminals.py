@@ -14,6 +14,9 @@ from gateway.routes.body import read_body
 from schemas.channel import Channel
 from schemas.outcome import Refusal
 
+Answering = Callable[[dict[str, str], str], Awaitable[bytes]]
+"""Parameters and the caller's address -> the answer's XML."""
+
 _XML = {"Content-Type": osmp.CONTENT_TYPE}
 
 
@@ -26,17 +29,19 @@ class TerminalRoutes:
         self._checks = checks
         self._networks = parse_networks(channel.allow_networks)
 
-    async def osmp(self, request: web.Request) -> web.Response:
+    async def osmp(self, request: web.BaseRequest) -> web.Response:
         """Answer one OSMP request (protocols.md §1)."""
         return await self._admitted(request, self._osmp)
 
-    async def sber_online(self, request: web.Request) -> web.Response:
+    async def sber_online(self, request: web.BaseRequest) -> web.Response:
         """Answer one Sber online request; HTTP status is 200 whatever the code (protocols.md §1b)."""
         return await self._admitted(request, self._sber)
 
-    async def _admitted(self, request: web.Request, answer: Callable[[dict[str, str], str], Awaitable[bytes]]) -> web.Response:
+    async def _admitted(
+        self, request: web.BaseRequest, answer: Callable[[dict[str, str], str], Awaitable[bytes]]
+    ) -> web.Response:
         channel, address = self._channel, request.remote or ""
-        if not network_allows(self._networks, address):
+        if self._networks and not network_allows(self._networks, address):
             note_form_error(channel, "network", address)
             return web.Response(status=403, text="Доступ запрещён")
         if channel.basic_user and not basic_matches(

@@ -15,7 +15,7 @@ from schemas.split import Split
 MOSCOW = ZoneInfo("Europe/Moscow")
 
 
-class PaymentFacts(msgspec.Struct, frozen=True, kw_only=True):
+class PaymentFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What an entry takes from its notification and channel; ``designation`` is canonical JSON or empty."""
 
     transit: Transit
