@@ -89,9 +89,8 @@ async def _serve(
     behind = WriteBehind(cache)
     beside = Beside(PayeeRegister(reader), parking, behind)
     batcher = asyncio.create_task(Batcher(settings, queue, door, tables, beside).run())
-    others = [
-        asyncio.create_task(one) for one in (_notify(beside, reader), queue.answer_overdue(), behind.run(), metrics.TALLY.run())
-    ]
+    beside_it = (_notify(beside, reader), queue.answer_overdue(), behind.run(), metrics.TALLY.run())
+    others = [asyncio.create_task(one) for one in beside_it]
 
     async def check_ready() -> None:
         if stop.is_set() or len(queue) >= settings.queue_payments_max:
@@ -107,19 +106,29 @@ async def _serve(
         stopping=stop.is_set,
     )
     site = await _open_site(make_server(settings, rooms, utc_now, **HTTP_LIMITS), listener, settings.connections_max)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    _settle_memory()
     ready()
     log.info("gateway.ready", process=settings.process_index, channels=len(settings.channels))
     await stop.wait()
     await site.drain(settings.drain_s)
     queue.close()
     await batcher
-    for task in others:
+    _end(others)
+    log.info("gateway.stopped", process=settings.process_index)
+
+
+def _end(tasks: list[asyncio.Task[None]]) -> None:
+    """End the tasks beside the hot path, with what they had gathered told."""
+    for task in tasks:
         task.cancel()
     metrics.TALLY.flush()
-    log.info("gateway.stopped", process=settings.process_index)
+
+
+def _settle_memory() -> None:
+    """Take what stands at the start out of the collector's sight, and let it look more rarely."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 class Site:
