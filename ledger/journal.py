@@ -117,6 +117,11 @@ async def fetch_entry(connection: "asyncpg.Connection[Any]", book: ids.Book, seq
     return recorded_entry(row)
 
 
+async def mark_due(connection: "asyncpg.Connection[Any]", account: ids.AccountId) -> None:
+    """Ask for an account's table to be built again, as the services' role."""
+    await connection.execute(_SQL["mark_due"], account)
+
+
 def recorded_entry(row: Mapping[str, Any]) -> RecordedEntry:
     """Turn a row of ledger.journal into its value."""
     return RecordedEntry(

@@ -10,7 +10,7 @@ from ledger.core.entry import MOSCOW, value_date_of
 from ledger.core.fingerprint import fingerprint_of
 from ledger.core.reversal import reversal_of
 from ledger.core.split import apply_lines
-from ledger.journal import Append, Appended, append, fetch_entry
+from ledger.journal import Append, Appended, append, fetch_entry, mark_due
 from ledger.rebuild import Rebuilt, rebuild_accounts
 from schemas.allocation import digest_of, pack_table
 from schemas.ids import AccountId, Book, Sequence, TableVersion
@@ -43,6 +43,9 @@ async def reverse_entry(connection: "asyncpg.Connection[Any]", book: Book, seque
         state = None if account is None else await _table_of(connection, account)
         (answer,) = await append(connection, book, [reversal_offer(recorded, state, moment)])
         if answer.status is not AppendStatus.STALE:
+            # After a repeat too: the first try may have ended between the two statements.
+            if account is not None and answer.status in (AppendStatus.RECORDED, AppendStatus.DUPLICATE):
+                await mark_due(connection, account)
             return answer
     raise AccountBusy(
         f"{book}:{sequence} is not reversed: the table of account {account} was stale {REVERSAL_ATTEMPTS_MAX} times"

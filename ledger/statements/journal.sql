@@ -29,3 +29,8 @@ INSERT INTO ledger.book_head (book) SELECT generate_series(0, (SELECT books FROM
 -- Keep what must be looked at by a person; the same content is kept once.
 INSERT INTO intake.parked (what, transit, channel, space, external_id, content, content_digest)
 VALUES ($1, $2, $3, $4, $5, $6, sha256(convert_to($6, 'UTF8'))) ON CONFLICT ON CONSTRAINT parked_once DO NOTHING;
+
+-- name: mark_due
+-- Have an account's table built again: a reversal may bring back a tier that the table had dropped as paid.
+INSERT INTO reference.table_due (personal_account) VALUES ($1)
+ON CONFLICT (personal_account) DO UPDATE SET since = clock_timestamp();

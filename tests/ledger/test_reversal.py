@@ -66,6 +66,7 @@ async def test_a_reversal_mirrors_the_entry_kopeck_by_kopeck(town: Town) -> None
     assert (mirror.entry.value_date, mirror.previous) == (MOSCOW_DAY, 2)
     after = paid(await town.rebuilt(account))
     assert sum(sum_ for _, _, sum_ in after) == sum(sum_ for _, _, sum_ in before) + 100
+    assert await town.services.fetchval(SQL["is_due"], account), "a tier dropped as paid must come back"
 
 
 async def test_a_repeat_is_a_duplicate_whenever_it_comes(town: Town) -> None:

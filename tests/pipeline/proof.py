@@ -10,6 +10,7 @@ import asyncpg
 import msgspec
 from prometheus_client import REGISTRY
 
+from gateway.metrics import TALLY
 from ledger.audit import conclude, connect_for_audit, plan_audit, run_job
 from tests.pipeline.conftest import SQL, Town
 
@@ -27,6 +28,7 @@ def result_of(answer: str) -> int:
 
 def counted(name: str, **labels: str) -> float:
     """A counter of this process, 0 before its first count."""
+    TALLY.flush()
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 

@@ -130,7 +130,8 @@ def test_a_payment_is_taken_and_repeated_after_a_restart(folder: Path) -> None:
         assert pay(endpoints) == answer
         assert result(pay(endpoints, txn_id="7002", account=endpoints["accounts"]["unknown"][0])) == 5
         assert result(pay(endpoints, txn_id="7003", account=endpoints["accounts"]["closed"][0])) == 79
-        assert 'kopeck_payments_total{answer="recorded",channel="demo-terminals"} 1.0' in fetch(endpoints["metrics"])
+        counted = 'kopeck_payments_total{answer="recorded",channel="demo-terminals"} 1.0'
+        assert wait_until(lambda: counted in fetch(endpoints["metrics"]), timeout_s=5)
         assert first.stop() == 0
         assert not folder.joinpath(FILE_NAME).exists()
     with running(folder, "--no-traffic") as second:

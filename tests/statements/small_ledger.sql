@@ -97,3 +97,7 @@ SELECT personal_account FROM ledger.account_head ORDER BY personal_account LIMIT
 -- name: spoil_head
 -- A head that promises another table than the journal gives.
 UPDATE ledger.account_head SET digest = sha256('another') WHERE personal_account = $1;
+
+-- name: is_due
+-- Whether an account's table is to be built again.
+SELECT EXISTS (SELECT FROM reference.table_due WHERE personal_account = $1);
