@@ -97,7 +97,7 @@ class Screen:
             state = "ready" if child.ready.is_set() else "starting"
             table.add_row(child.spec.name, f"pid {child.pid}, {state}, started {child.starts}×")
         for kind, amount in seen.by_kind.items():
-            table.add_row(kind, roubles_for_people(amount))
+            table.add_row(kind, f"{roubles_for_people(abs(amount))} {'credit' if amount >= 0 else 'debit'}")
         if seen.fault:
             table.add_row("fault", Text(seen.fault, style="bold red"))
         return Panel(table, title="House", title_align="left")
