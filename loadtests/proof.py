@@ -102,6 +102,8 @@ async def prove(connection: Connection, claims: Iterable[Claim], *, await_consum
     try:
         await connection.copy_records_to_table("claim", records=claims)
         await connection.execute(_SQL["analyze_claims"])
+        await connection.execute(_SQL["analyze_ledger"])
+        await connection.execute(_SQL["prefer_hashes"])
         differences = [text for name in _CHECKS for text in await _differences(connection, name)]
         totals = await connection.fetchrow(_SQL["totals"])
         sums = await connection.fetchrow(_SQL["acknowledged"])
