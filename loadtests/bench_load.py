@@ -1,6 +1,7 @@
 """How fast files load: writes seeded files of recipients, accounts and charges and loads them with the real loaders.
 
-``python -m loadtests.bench_load --dsn DSN [--accounts N] [--lines N]`` on an empty migrated ledger, with the services' role.
+``python -m loadtests.bench_load [--accounts N] [--lines N]`` on embedded servers of its own, or with ``--dsn DSN`` on an empty
+migrated ledger, with the services' role.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from random import Random
@@ -16,6 +18,10 @@ from random import Random
 import asyncpg
 import click
 
+from kopeck.config import Config
+from kopeck.embedded.clean import clean_folder
+from kopeck.embedded.servers import Connections, start_servers
+from ledger.migrate import migrate, set_role_passwords
 from services.reference.load_accounts import load_accounts
 from services.reference.load_charges import load_charges
 from services.reference.load_recipients import load_recipients
@@ -30,15 +36,36 @@ BIC = "044525593"
 
 
 @click.command()
-@click.option("--dsn", required=True, help="An empty migrated ledger, with the services' role.")
+@click.option("--dsn", help="An empty migrated ledger, with the services' role; an embedded one without it.")
 @click.option("--accounts", default=100_000, show_default=True, help="Personal accounts.")
 @click.option("--lines", default=8, show_default=True, help="Charge lines an account.")
 @click.option("--months", default=1, show_default=True, help="Files of charges, a month each.")
-def main(dsn: str, accounts: int, lines: int, months: int) -> None:
+def main(dsn: str | None, accounts: int, lines: int, months: int) -> None:
     """Write the files to a temporary folder, load each, and print rows and rows per second."""
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(_bench(dsn, Path(folder), accounts, (lines, months)))
+    with tempfile.TemporaryDirectory(prefix="kopeck-load-") as name, _ledger(dsn, Path(name, "ledger")) as address:
+        asyncio.run(_bench(address, Path(name), accounts, (lines, months)))
     click.echo(f"peak memory of the loader: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
+
+
+@contextmanager
+def _ledger(dsn: str | None, folder: Path) -> Iterator[str]:
+    """The address given, or that of an embedded ledger that lives as long as the run."""
+    if dsn:
+        yield dsn
+        return
+    with start_servers(folder, Config(data_dir=folder)) as servers:
+        asyncio.run(_migrate(servers.connections))
+        yield servers.connections.services_dsn
+    clean_folder(folder)
+
+
+async def _migrate(connections: Connections) -> None:
+    owner = await asyncpg.connect(connections.owner_dsn)
+    try:
+        await migrate(owner)
+        await set_role_passwords(owner, connections.role_passwords)
+    finally:
+        await owner.close()
 
 
 async def _bench(dsn: str, folder: Path, accounts: int, sizes: tuple[int, int]) -> None:

@@ -37,6 +37,7 @@ SETTINGS = {
     "full_page_writes": "on",
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
+    "min_wal_size": "1GB",
     "max_connections": "100",
     "timezone": "UTC",
     "log_timezone": "UTC",
