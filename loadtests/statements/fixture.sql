@@ -17,6 +17,11 @@ SELECT setval(pg_get_serial_sequence('reference.personal_account', 'personal_acc
 -- Statistics and visibility as they are in a ledger that has stood for a day.
 VACUUM (ANALYZE);
 
+-- name: lay_out_wal
+-- End a segment of the write-ahead log, so that the checkpoint recycles as many as an older ledger has: making a new one
+-- (16 MB of zeros and an fsync) stops every commit for tens of milliseconds.
+SELECT pg_switch_wal() FROM pg_logical_emit_message(false, 'kopeck-bench', 'segment');
+
 -- name: checkpoint
 -- What was loaded is written out before the clock starts.
 CHECKPOINT;
