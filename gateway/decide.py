@@ -1,5 +1,6 @@
 """Stations 4 and 5 as one pure decision: what becomes of a notification, given what is known of its account."""
 
+from datetime import datetime, timedelta
 from enum import IntEnum
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,9 @@ from schemas.ids import AccountId
 from schemas.journal import EntryKind
 from schemas.notification import NamedDesignation, PaymentNotification
 from schemas.outcome import Refusal, SuspenseReason
+
+EVENT_AHEAD_MAX = timedelta(days=1)
+"""How far ahead of ours a counterparty's clock may be; a date beyond that is as wrong as a malformed one."""
 
 
 class Objection(IntEnum):
@@ -90,8 +94,8 @@ def request_of(channel: Channel, notification: PaymentNotification) -> Request:
     )
 
 
-def form_refusal(channel: Channel, notification: PaymentNotification) -> Refusal:
-    """Return what is wrong with the message itself, whatever its account is; NONE when nothing."""
+def form_refusal(channel: Channel, notification: PaymentNotification, moment: datetime) -> Refusal:
+    """Return what is wrong with the message itself at ``moment``, whatever its account is; NONE when nothing."""
     if notification.form_refusal is not Refusal.NONE:
         return notification.form_refusal
     if channel.manner is Manner.ASKING:
@@ -99,7 +103,14 @@ def form_refusal(channel: Channel, notification: PaymentNotification) -> Refusal
             return Refusal.AMOUNT_TOO_SMALL
         if notification.amount_kopecks > channel.amount_max_kopecks:
             return Refusal.AMOUNT_TOO_LARGE
+        if is_far_ahead(notification.event_at, moment):
+            return Refusal.MALFORMED_DATE
     return Refusal.NONE
+
+
+def is_far_ahead(event_at: datetime, moment: datetime) -> bool:
+    """Whether a told date lies further ahead of ``moment`` than clocks differ."""
+    return event_at - moment > EVENT_AHEAD_MAX
 
 
 def account_objection(channel: Channel, notification: PaymentNotification, table: AllocationTable) -> Objection | None:

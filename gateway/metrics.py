@@ -21,6 +21,8 @@ BATCH_ENTRIES = Histogram("kopeck_batch_entries", "Offers in one append.", bucke
 APPEND_SECONDS = Histogram("kopeck_append_seconds", "One append, answer included.", buckets=_SECONDS)
 STALE = Counter("kopeck_stale_total", "Offers split again because their table had moved or expired.")
 UNKNOWN_OUTCOMES = Counter("kopeck_append_unknown_total", "Appends that failed with their outcome unknown and were sent again.")
+APPENDS_REFUSED = Counter("kopeck_append_refused_total", "Appends that PostgreSQL refuses to do at all.", ("sqlstate",))
+EVENTS_AHEAD = Counter("kopeck_events_ahead_total", "Messages that tell a date more than a day ahead of our clock.", ("channel",))
 TABLES = Counter("kopeck_table_lookups_total", "Tables looked up.", ("source",))
 CACHE_ERRORS = Counter("kopeck_cache_errors_total", "Failures of Redis, each answered from PostgreSQL.")
 READ_ERRORS = Counter("kopeck_postgresql_read_errors_total", "Reads that PostgreSQL failed, each answered by try again.")

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import structlog
@@ -18,6 +18,7 @@ from gateway.checks import Checks
 from gateway.connections import Turnstile, connections_allowed
 from gateway.door import Door
 from gateway.limits import UnknownNumbers
+from gateway.owned_tasks import OwnedTasks
 from gateway.parking import Parking
 from gateway.pipeline import Pipeline
 from gateway.reader import POSTGRESQL_ERRORS, Reader
@@ -49,7 +50,7 @@ GC_THRESHOLDS = (20_000, 20, 50)
 
 
 class NotReady(Exception):
-    """The process is stopping, or its queue is full."""
+    """The process is stopping, its queue is full, or its appends fail."""
 
 
 async def serve(
@@ -62,7 +63,8 @@ async def serve(
     """Serve until ``stop``, then answer everything accepted. ``ready`` is called once the first request can be answered.
 
     ``listener`` is bound and listening already; it is shared with sibling processes and is not closed here, so that no
-    connection waiting in its backlog is reset. Raises what PostgreSQL raises when it cannot be reached at the start.
+    connection waiting in its backlog is reset. Raises what PostgreSQL raises when it cannot be reached at the start, and
+    TaskFailed, after ``stop`` was set and everything done that a stop does, when one of the process's own tasks ended.
     """
     reader = await Reader.open(settings.gateway_dsn)
     door = Door(settings.gateway_dsn)
@@ -88,40 +90,46 @@ async def _serve(
     parking = Parking(reader)
     behind = WriteBehind(cache)
     beside = Beside(PayeeRegister(reader), parking, behind)
-    batcher = asyncio.create_task(Batcher(settings, queue, door, tables, beside).run())
-    beside_it = (_notify(beside, reader), queue.answer_overdue(), behind.run(), metrics.TALLY.run())
-    others = [asyncio.create_task(one) for one in beside_it]
-
-    async def check_ready() -> None:
-        if stop.is_set() or len(queue) >= settings.queue_payments_max:
-            raise NotReady
-        await reader.ping()
-
+    owned = OwnedTasks(stop)
+    batcher = owned.start("batcher", Batcher(settings, queue, door, tables, beside).run())
+    owned.start("notify", _notify(beside, reader))
+    owned.start("overdue", queue.answer_overdue())
+    owned.start("write-behind", behind.run())
+    owned.start("tally", metrics.TALLY.run())
     rooms = Rooms(
-        pipeline=Pipeline(queue, settings.books),
+        pipeline=Pipeline(queue, settings.books, utc_now),
         checks=Checks(tables, reader, UnknownNumbers()),
         parking=parking,
-        ready=check_ready,
+        ready=_readiness(settings, stop, queue, (reader, door)),
         unready_errors=(NotReady, *POSTGRESQL_ERRORS),
         stopping=stop.is_set,
     )
-    site = await _open_site(make_server(settings, rooms, utc_now, **HTTP_LIMITS), listener, settings.connections_max)
-    _settle_memory()
-    ready()
-    log.info("gateway.ready", process=settings.process_index, channels=len(settings.channels))
-    await stop.wait()
-    await site.drain(settings.drain_s)
-    queue.close()
-    await batcher
-    _end(others)
+    try:
+        site = await _open_site(make_server(settings, rooms, utc_now, **HTTP_LIMITS), listener, settings.connections_max)
+        _settle_memory()
+        ready()
+        log.info("gateway.ready", process=settings.process_index, channels=len(settings.channels))
+        await stop.wait()
+        await site.drain(settings.drain_s)
+        queue.close()
+        await asyncio.wait((batcher,))
+        metrics.TALLY.flush()
+    finally:
+        await owned.end()
     log.info("gateway.stopped", process=settings.process_index)
 
 
-def _end(tasks: list[asyncio.Task[None]]) -> None:
-    """End the tasks beside the hot path, with what they had gathered told."""
-    for task in tasks:
-        task.cancel()
-    metrics.TALLY.flush()
+def _readiness(
+    settings: GatewaySettings, stop: asyncio.Event, queue: SubmissionQueue, stores: tuple[Reader, Door]
+) -> Callable[[], Awaitable[None]]:
+    reader, door = stores
+
+    async def check() -> None:
+        if stop.is_set() or len(queue) >= settings.queue_payments_max or door.is_failing(time.monotonic()):
+            raise NotReady
+        await reader.ping()
+
+    return check
 
 
 def _settle_memory() -> None:

@@ -2,10 +2,12 @@
 
 import asyncio
 import socket
+import sys
 
 import msgspec
 import uvloop
 
+from gateway.owned_tasks import TaskFailed
 from gateway.serve import serve
 from gateway.settings import GatewaySettings
 from kopeck.child_log import start_log
@@ -37,11 +39,15 @@ async def _close_when(stop: asyncio.Event, listener: socket.socket) -> None:
 
 
 def main() -> None:
-    """Serve until the parent says stop or is gone."""
+    """Serve until the parent says stop or is gone; exit 1, as in order, when a task of the process ended by itself."""
     lifeline = Lifeline()
     orders = msgspec.json.decode(lifeline.settings, type=GatewayOrders)
     start_log(orders.log_level)
-    uvloop.run(_serve(lifeline, orders))
+    try:
+        uvloop.run(_serve(lifeline, orders))
+    except TaskFailed:
+        # Logged with its traceback when it happened.
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import asyncio
 import sys
 from collections.abc import Callable
 
-import structlog
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
@@ -22,19 +21,25 @@ SHARE_CHARACTERS = NAME_CHARACTERS + AMOUNT_CHARACTERS + 3
 PAYMENT_CHARACTERS = 26
 HINT_LINES, ENTRY_LINES, ENTRIES_MIN = 12, 6, 2
 
-_log = structlog.get_logger("kopeck.run")
-
 
 async def show_house(endpoints: Endpoints, supervisor: Supervisor, stop: asyncio.Event) -> None:
     """Show the house until ``stop``."""
     watcher = Watcher(endpoints.postgres, endpoints.metrics)
     console = Console(markup=False, highlight=False)
     if not console.is_terminal:
+        _write_hint(endpoints)
         await watcher.run(stop, _line_writer())
         return
     screen = Screen(endpoints, supervisor, console)
     with Live(Text("…"), console=console, screen=True, auto_refresh=False) as live:
         await watcher.run(stop, lambda seen: live.update(screen.draw(seen), refresh=True))
+
+
+def _write_hint(endpoints: Endpoints) -> None:
+    """Tell how to pay, password and all, on standard output only: the log goes elsewhere and is kept longer."""
+    if command := pay_by_curl(endpoints):
+        sys.stdout.write(f"Pay: {command}\n")
+        sys.stdout.flush()
 
 
 def _line_writer() -> Callable[[Snapshot], None]:

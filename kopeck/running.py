@@ -31,6 +31,7 @@ from kopeck.workers_process import WorkersOrders
 from schemas.channel import Channel
 
 SERVERS_POLL_S = 1.0
+SERVERS_REST_S_MAX = 15.0
 LOG_BYTES_MAX = 50_000_000
 METRICS_FOLDER = "metrics"
 LOGS_FOLDER = "logs"
@@ -76,13 +77,13 @@ async def keep_house(house: House, servers: Servers, stop: asyncio.Event, beside
     supervisor = Supervisor(_child_specs(house, listener, metrics), ended=lambda pid: _forget_metrics(pid, metrics))
 
     async def while_running() -> None:
-        watching = asyncio.create_task(_keep_servers(servers, stop))
-        try:
-            await _serve_until(stop, house, listener, supervisor, beside)
-        finally:
-            remove_endpoints(house.folder)
-            await watching
-            listener.close()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_keep_servers(servers, stop))
+            try:
+                await _serve_until(stop, house, listener, supervisor, beside)
+            finally:
+                remove_endpoints(house.folder)
+                listener.close()
 
     try:
         await supervisor.run(while_running)
@@ -110,15 +111,19 @@ async def _serve_until(
 
 
 async def _keep_servers(servers: Servers, stop: asyncio.Event) -> None:
-    """Start embedded servers again that ended by themselves."""
+    """Start embedded servers again that ended by themselves, after growing delays while one cannot be started."""
+    pause = SERVERS_POLL_S
     while not stop.is_set():
         try:
             for name in await asyncio.to_thread(servers.restart_dead):
                 _log.warning("server_restarted", server=name)
-        except ServerError as error:
-            _log.error("server_not_restarted", reason=str(error))
+            pause = SERVERS_POLL_S
+        # A full disk fails the server's start or, before it, our own writing.
+        except (ServerError, OSError) as error:
+            pause = min(2 * pause, SERVERS_REST_S_MAX)
+            _log.error("server_not_restarted", reason=str(error), again_in_s=pause)
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), SERVERS_POLL_S)
+            await asyncio.wait_for(stop.wait(), pause)
 
 
 def _endpoints(house: House, port: int) -> Endpoints:

@@ -24,7 +24,7 @@ from kopeck.demo.town import ACCOUNTS_MAX, ACCOUNTS_MIN
 from kopeck.demo.traffic import PayableAccount, Traffic
 from kopeck.embedded.servers import Servers, start_servers
 from kopeck.endpoints import NO_ACCOUNTS, AccountSample, Endpoints, remove_endpoints
-from kopeck.live_screen import pay_by_curl, show_house
+from kopeck.live_screen import show_house
 from kopeck.running import House, keep_house, stop_on_signals
 from kopeck.supervisor import ChildFailed, ListenError, Supervisor
 from ledger.journal import create_ledger
@@ -166,8 +166,6 @@ async def _register(connection: "asyncpg.Connection[asyncpg.Record]", file: Chan
 async def _accompany(options: RunOptions, prepared: Prepared, served: tuple[Endpoints, Supervisor, asyncio.Event]) -> None:
     """Show the ready house, send the demo's payments and look at the clock, until the event is set."""
     endpoints, supervisor, stop = served
-    if command := pay_by_curl(endpoints):
-        _log.info("try", command=command)
     together: list[Awaitable[None]] = [show_house(endpoints, supervisor, stop)]
     if options.traffic and prepared.payable:
         sending = Traffic(endpoints.channels, prepared.payable, seed=options.wish.seed, rate=options.rate, utc_now=utc_now)

@@ -63,6 +63,7 @@ class Servers:
             secrets = read_or_make_secrets(self.folder)
             self.postgres = None if config.postgres_dsn else _postgres(self.folder, secrets, config, durable=durable)
             self.valkey = None if config.redis_url else EmbeddedValkey(self.folder, password=secrets.valkey)
+            self._fallen: set[EmbeddedPostgres | EmbeddedValkey] = set()
             for server in self._embedded():
                 stack.callback(server.stop)
                 server.start()
@@ -75,11 +76,16 @@ class Servers:
         write_private(self.published, msgspec.json.format(content))
 
     def restart_dead(self) -> tuple[str, ...]:
-        """Start again the embedded servers that ended by themselves, on the same addresses; their names."""
-        dead = [server for server in self._embedded() if server.has_ended()]
+        """Start again the embedded servers that ended by themselves, on the same addresses; their names.
+
+        Raises ServerError when one cannot be started, for want of room on its disk for example; the next call tries again.
+        """
+        dead = [server for server in self._embedded() if server in self._fallen or server.has_ended()]
+        self._fallen.update(dead)
         for server in dead:
             server.stop()
             server.start()
+            self._fallen.discard(server)
         return tuple(type(server).__name__ for server in dead)
 
     def stop(self) -> None:

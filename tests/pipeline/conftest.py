@@ -13,7 +13,9 @@ import pytest
 from gateway.serve import serve
 from gateway.settings import GatewaySettings
 from kopeck.clock import utc_now
+from kopeck.embedded.servers import Servers
 from ledger.journal import create_ledger
+from ledger.migrate import migrate, set_role_passwords
 from ledger.publication import publish_accounts
 from ledger.statements import load_statements
 from schemas.channel import Channel, ChannelKind, LegalKind, Manner
@@ -48,6 +50,23 @@ class Town(msgspec.Struct, frozen=True, kw_only=True):
         return GatewaySettings(
             gateway_dsn=self.database.gateway_dsn, redis_url=redis_url, channels=self.channels, spaces=self.spaces, **limits
         )
+
+
+async def own_ledger(servers: Servers) -> LedgerDatabase:
+    """A ledger in the first database of servers that a test has for itself."""
+    addresses = servers.connections
+    connection = await asyncpg.connect(addresses.owner_dsn)
+    await migrate(connection)
+    await set_role_passwords(connection, addresses.role_passwords)
+    await connection.close()
+    return LedgerDatabase(
+        name="postgres",
+        owner_dsn=addresses.owner_dsn,
+        gateway_dsn=addresses.gateway_dsn,
+        services_dsn=addresses.services_dsn,
+        reader_dsn=addresses.reader_dsn,
+        redis_url=addresses.redis_url,
+    )
 
 
 @pytest.fixture
@@ -147,6 +166,10 @@ class Gateway:
         """Stop gracefully and wait for the end."""
         self._stop.set()
         await self._task
+
+    async def wait_ended(self) -> None:
+        """Wait until it ends by itself; ``stop`` then raises what it ended by."""
+        await asyncio.wait((self._task,))
 
     async def pay(self, txn_id: str, account: str, roubles: str) -> str:
         """Send one OSMP ``pay`` and return the XML."""

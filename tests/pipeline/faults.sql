@@ -52,3 +52,39 @@ REVOKE INSERT (what, transit, channel, space, external_id, content, content_dige
 -- name: allow_parking
 -- It can again.
 GRANT INSERT (what, transit, channel, space, external_id, content, content_digest) ON intake.parked TO kopeck_gateway;
+
+-- name: take_door_away
+-- The gateway's role may not append any more.
+DO $$ BEGIN EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM kopeck_gateway', 'ledger.append'::regproc::oid::regprocedure); END $$;
+
+-- name: give_door_back
+-- It may again.
+DO $$ BEGIN EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO kopeck_gateway', 'ledger.append'::regproc::oid::regprocedure); END $$;
+
+-- name: rename_door
+-- The door is not where the gateway looks for it, as after a wrong migration.
+ALTER FUNCTION ledger.append RENAME TO append_elsewhere;
+
+-- name: name_door_back
+-- It is there again.
+ALTER FUNCTION ledger.append_elsewhere RENAME TO append;
+
+-- name: isolate_sessions
+-- New sessions of the gateway's role in this database read in another isolation than the door works under.
+DO $$ BEGIN
+  EXECUTE format('ALTER ROLE kopeck_gateway IN DATABASE %I SET default_transaction_isolation = ''repeatable read''', current_database());
+END $$;
+
+-- name: join_sessions
+-- New sessions have the usual isolation again.
+DO $$ BEGIN
+  EXECUTE format('ALTER ROLE kopeck_gateway IN DATABASE %I RESET default_transaction_isolation', current_database());
+END $$;
+
+-- name: start_segment
+-- The next record of the write-ahead log begins a new file of it.
+SELECT pg_switch_wal();
+
+-- name: write_log
+-- A megabyte for the write-ahead log and for nothing else.
+SELECT pg_logical_emit_message(true, 'kopeck-test', repeat('x', 1000000));

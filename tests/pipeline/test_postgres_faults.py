@@ -17,11 +17,10 @@ from kopeck.config import Config
 from kopeck.embedded.clean import clean_folder
 from kopeck.embedded.postgres import EmbeddedPostgres
 from kopeck.embedded.servers import Servers, start_servers
-from ledger.migrate import migrate, set_role_passwords
 from ledger.statements import load_statements
 from tests.conftest import LedgerDatabase
 from tests.pipeline.bank import payment, send
-from tests.pipeline.conftest import SQL, Gateway, Town
+from tests.pipeline.conftest import SQL, Gateway, Town, own_ledger
 from tests.pipeline.proof import (
     BOOKED,
     TRY_AGAIN,
@@ -182,6 +181,10 @@ async def test_statements_out_of_time_are_retryable(town: Town, owner: asyncpg.C
 
 
 async def test_a_full_disk_refuses_and_goes_on_when_there_is_room(town: Town, owner: asyncpg.Connection, redis_url: str) -> None:
+    """By a trigger, so that the room ends at the entry alone, its key and head written, and where nothing may be mounted.
+
+    A disk that is really full ends wherever it likes (test_disk_full.py).
+    """
     async with Gateway(with_deadline(town, 1.5).settings(redis_url)) as gateway:
         terminal = Terminal(gateway.session)
         assert await terminal.pay_once("1", "1001", "1.00") == BOOKED
@@ -248,19 +251,7 @@ class TestRealRestart:
     @pytest.fixture
     async def ledger_database(self, own_servers: Servers) -> LedgerDatabase:
         """The ledger on the server that will be restarted."""
-        addresses = own_servers.connections
-        connection = await asyncpg.connect(addresses.owner_dsn)
-        await migrate(connection)
-        await set_role_passwords(connection, addresses.role_passwords)
-        await connection.close()
-        return LedgerDatabase(
-            name="postgres",
-            owner_dsn=addresses.owner_dsn,
-            gateway_dsn=addresses.gateway_dsn,
-            services_dsn=addresses.services_dsn,
-            reader_dsn=addresses.reader_dsn,
-            redis_url=addresses.redis_url,
-        )
+        return await own_ledger(own_servers)
 
     async def test_a_server_stopped_and_killed_under_load(
         self, own_servers: Servers, ledger_database: LedgerDatabase, town: Town

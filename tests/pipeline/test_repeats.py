@@ -1,7 +1,6 @@
 """A payment that comes twice by another way: another process, another channel of its space, another moment."""
 
 import asyncio
-from datetime import timedelta
 
 import asyncpg
 
@@ -122,22 +121,3 @@ async def test_an_offer_that_cannot_be_sent_does_not_take_its_batch_along(town: 
     assert [isinstance(answer, RefusedByDatabase) for answer in answers] == [False, True, True, True, False]
     assert [answer.status for answer in answers if isinstance(answer, Appended)] == [AppendStatus.RECORDED] * 2
     assert await booked_keys(owner) == ["op-1", "op-2"]
-
-
-async def test_what_a_skewed_clock_says_is_booked_under_the_open_bank_day(
-    gateway: Gateway, town: Town, owner: asyncpg.Connection
-) -> None:
-    """The date is the payer's act as told; the books go by the operational day, which a counterparty's clock cannot move."""
-    dates = [f"{utc_now() + timedelta(days=days):%Y-%m-%d}" for days in (-3650, -400, -1, 2, 400)]
-    for number, told in enumerate(dates):
-        query = {"command": "pay", "txn_id": f"{number}", "account": "1001", "sum": "1.00"}
-        query["txn_date"] = told.replace("-", "") + "120000"
-        async with gateway.session.get("/osmp/net", params=query) as response:
-            assert result_of(await response.text()) == BOOKED
-        body = {**payment("1001", 1000), "occurred_at": f"{told}T12:00:00+03:00"}
-        assert (await send(gateway, f"op-{number}", body)).status == 200
-    entries = await owner.fetch(SQL["list_entries"])
-    assert [entry["value_date"].isoformat() for entry in entries[::2]] == dates
-    assert [entry["value_date"].isoformat() for entry in entries[1::2]] == dates
-    assert len({entry["bank_day"] for entry in entries}) == 1
-    await assert_sound(owner, town)

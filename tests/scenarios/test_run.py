@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections import Counter
@@ -39,21 +40,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 class Run:
-    """A program started on a folder."""
+    """A program started on a folder; ``screen`` is its standard output, ``log`` its standard error."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
-        self.output = folder.with_suffix(".out")
+        self.screen, self.log = folder.with_suffix(".screen"), folder.with_suffix(".log")
         environ = {name: value for name, value in os.environ.items() if not name.startswith("KOPECK_")}
         command = [sys.executable, "-m", "kopeck", "run", "--data", str(folder), "--port", "0", "--accounts", "300", *options]
-        with self.output.open("ab") as out:
-            self.program = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+        with self.screen.open("ab") as screen, self.log.open("ab") as log:
+            self.program = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=screen, stderr=log, stdin=subprocess.DEVNULL)
 
     def endpoints(self) -> dict[str, Any]:
         """Wait until the program serves; what it wrote down."""
         path = self.folder / FILE_NAME
         ready = wait_until(lambda: self.program.poll() is not None or self._is_served(path), timeout_s=READY_TIMEOUT_S)
-        assert ready and self.program.poll() is None, self.output.read_text("utf-8")[-2000:]
+        assert ready and self.program.poll() is None, self.log.read_text("utf-8")[-2000:]
         return json.loads(path.read_bytes())
 
     def _is_served(self, path: Path) -> bool:
@@ -215,10 +216,33 @@ def test_demo_traffic_balances_and_ends_by_itself(folder: Path) -> None:
     finally:
         if run.program.poll() is None:
             run.stop()
-    text = run.output.read_text("utf-8")
-    assert re.search(r"traffic .*taken=[1-9]", text)
-    assert "unanswered" not in text and "given_up" not in text
-    assert re.search(r"trial balance 0\n", text)
+    log = run.log.read_text("utf-8")
+    assert re.search(r"traffic .*taken=[1-9]", log)
+    assert "unanswered" not in log and "given_up" not in log
+    assert re.search(r"trial balance 0\n", run.screen.read_text("utf-8"))
+
+
+def test_secrets_stand_on_the_screen_and_in_no_log(folder: Path) -> None:
+    with running(folder, "--rate", "20") as run:
+        endpoints = run.endpoints()
+        terminals = channel(endpoints, "osmp")
+        hint = f"Pay: curl -u {terminals['basic_user']}:{terminals['basic_password']} '{terminals['url']}?command=pay"
+        assert wait_until(lambda: hint in run.screen.read_text("utf-8"), timeout_s=20)
+        wrong = {**terminals, "basic_password": "wrong"}
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(urllib.request.Request(terminals["url"], headers=authorization(wrong)), timeout=10)
+        assert result(pay(endpoints, txn_id="7006")) == 0
+        assert run.stop() == 0
+    passwords = json.loads(folder.joinpath("secrets.json").read_bytes()).values()
+    secrets = {one[field] for one in endpoints["channels"] for field in ("basic_password", "secret")} | {*passwords}
+    secrets |= {urllib.parse.unquote(urllib.parse.urlsplit(endpoints["postgres"]).password or "")}
+    secrets.discard("")
+    assert len(secrets) >= 7
+    logs = [run.log, *folder.glob("*.log*"), *folder.glob("logs/*")]
+    assert {"gateway-0.log", "gateway-1.log", "workers.log", "postgres.log", "valkey.log"} <= {log.name for log in logs}
+    for log in logs:
+        text = log.read_text("utf-8", "replace")
+        assert not [secret[:4] for secret in secrets if secret in text or urllib.parse.quote(secret, safe="") in text], log
 
 
 def test_own_channels_are_served_without_the_demo(folder: Path, tmp_path: Path) -> None:
@@ -242,5 +266,5 @@ def test_a_faulty_channels_file_is_told(folder: Path, tmp_path: Path, content: s
     own.write_text(content, "utf-8")
     run = Run(folder, "--channels", str(own))
     assert run.program.wait(STOP_TIMEOUT_S) == 1
-    tail = run.output.read_text("utf-8")[-500:]
+    tail = run.log.read_text("utf-8")[-500:]
     assert message in tail and "Traceback" not in tail

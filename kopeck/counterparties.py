@@ -1,0 +1,101 @@
+"""Counterparty configuration: a TOML file of the connections by which orders leave (docs/orders.md).
+
+``[[counterparty]]`` has a name, a kind, how many orders may be under way, and the connector's own table. A secret stands in the
+file, in another (``password_file``) or in an environment variable (``password_env``); the connector sees ``password`` each time.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9:._-]{0,63}", re.ASCII)
+_FILE_SUFFIX, _ENV_SUFFIX = "_file", "_env"
+CONCURRENCY_MAX = 256
+
+
+class CounterpartyConfigError(ValueError):
+    """The counterparty configuration cannot be used; the message names every key at fault, one a line."""
+
+
+class CounterpartySection(msgspec.Struct, frozen=True, kw_only=True):
+    """``[[counterparty]]``: ``table`` is what its connector reads, secrets filled in; ``at_once`` bounds orders under way."""
+
+    name: str
+    kind: str
+    at_once: int = 8
+    table: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        """Name the counterparty without its secrets."""
+        return f"CounterpartySection({self.name!r}, {self.kind!r})"
+
+
+class CounterpartiesFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole file. ``sign_command`` is the program that signs outgoing files, as an argument list; empty without one."""
+
+    counterparty: tuple[CounterpartySection, ...] = ()
+    sign_command: tuple[str, ...] = ()
+
+
+def read_counterparties(path: Path, environ: Mapping[str, str]) -> CounterpartiesFile:
+    """Read a file; secrets' files are taken relative to it. Raises CounterpartyConfigError."""
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CounterpartyConfigError(f"{path}: cannot be read: {error}") from error
+    faults: list[str] = []
+    sections = _sections(content.pop("counterparty", []), faults)
+    command = content.pop("sign_command", [])
+    faults += [f"{name}: is no key of this file" for name in content]
+    if not isinstance(command, list) or not all(isinstance(word, str) for word in command):
+        faults.append("sign_command: must be a list of words")
+    filled = tuple(_filled(section, path.parent, environ, faults) for section in sections)
+    if len({one.name for one in filled}) < len(filled):
+        faults.append("counterparty: two have one name")
+    if faults:
+        raise CounterpartyConfigError("\n".join(f"{path}: {fault}" for fault in faults))
+    return CounterpartiesFile(counterparty=filled, sign_command=tuple(command))
+
+
+def _sections(found: object, faults: list[str]) -> list[CounterpartySection]:
+    if not isinstance(found, list):
+        faults.append("counterparty: must be an array of tables")
+        return []
+    sections = []
+    for place, table in enumerate(found, start=1):
+        name, kind, at_once = table.pop("name", ""), table.pop("kind", ""), table.pop("at_once", 8)
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            faults.append(f"counterparty {place}: name must be 1 to 64 of a-z, 0-9 and : . _ -")
+        elif not isinstance(kind, str) or not kind:
+            faults.append(f"{name}: kind is missing")
+        elif type(at_once) is not int or not 1 <= at_once <= CONCURRENCY_MAX:
+            faults.append(f"{name}: at_once must be a whole number from 1 to {CONCURRENCY_MAX}")
+        else:
+            sections.append(CounterpartySection(name=name, kind=kind, at_once=at_once, table=table))
+    return sections
+
+
+def _filled(section: CounterpartySection, folder: Path, environ: Mapping[str, str], faults: list[str]) -> CounterpartySection:
+    """Replace ``x_file`` and ``x_env`` by ``x``."""
+    table: dict[str, Any] = {}
+    for key, value in section.table.items():
+        secret, wanted = "", key
+        if key.endswith(_FILE_SUFFIX):
+            wanted = key.removesuffix(_FILE_SUFFIX)
+            try:
+                secret = (folder / value).read_text("utf-8").strip()
+            except (OSError, TypeError, UnicodeDecodeError):
+                faults.append(f"{section.name}: {key}: the file cannot be read")
+        elif key.endswith(_ENV_SUFFIX):
+            wanted = key.removesuffix(_ENV_SUFFIX)
+            secret = environ.get(str(value), "")
+            if not secret:
+                faults.append(f"{section.name}: {key}: the environment variable is empty")
+        if wanted in table:
+            faults.append(f"{section.name}: {wanted} is given twice")
+        table[wanted] = value if wanted == key else secret
+    return msgspec.structs.replace(section, table=table)

@@ -1,0 +1,62 @@
+"""The counterparty configuration: secrets from three places, and every fault named."""
+
+from pathlib import Path
+
+import pytest
+
+from kopeck.counterparties import CounterpartyConfigError, read_counterparties
+
+GOOD = """
+sign_command = ["signer", "--key", "k"]
+
+[[counterparty]]
+name = "atol:uk"
+kind = "atol"
+at_once = 3
+base_url = "https://example.test"
+login = "shop"
+password_file = "secret.txt"
+
+[[counterparty]]
+name = "bank"
+kind = "distribution_register"
+token_env = "BANK_TOKEN"
+"""
+
+
+def _write(folder: Path, text: str) -> Path:
+    folder.joinpath("secret.txt").write_text("from a file\n", "utf-8")
+    path = folder / "counterparties.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_secrets_are_filled_in_and_hidden(tmp_path: Path) -> None:
+    file = read_counterparties(_write(tmp_path, GOOD), {"BANK_TOKEN": "from the environment"})
+    till, bank = file.counterparty
+    assert (till.name, till.kind, till.at_once) == ("atol:uk", "atol", 3)
+    assert till.table == {"base_url": "https://example.test", "login": "shop", "password": "from a file"}
+    assert bank.table == {"token": "from the environment"}
+    assert file.sign_command == ("signer", "--key", "k")
+    assert "from a file" not in repr(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[[counterparty]]\nkind = 'atol'", "name must be"),
+        ("[[counterparty]]\nname = 'a'", "a: kind is missing"),
+        ("[[counterparty]]\nname = 'a'\nkind = 'atol'\nat_once = 0", "at_once must be"),
+        ("[[counterparty]]\nname = 'a'\nkind = 'atol'\npassword_file = 'none.txt'", "password_file: the file cannot be read"),
+        ("[[counterparty]]\nname = 'a'\nkind = 'atol'\npassword_env = 'NONE'", "password_env: the environment variable is empty"),
+        ("[[counterparty]]\nname = 'a'\nkind = 'atol'\npassword = 'x'\npassword_file = 'secret.txt'", "password is given twice"),
+        ("[[counterparty]]\nname = 'a'\nkind = 'x'\n[[counterparty]]\nname = 'a'\nkind = 'x'", "two have one name"),
+        ("counterparties = 1", "counterparties: is no key of this file"),
+        ("sign_command = 'rm -rf /'", "sign_command: must be a list of words"),
+        ("counterparty = [", "cannot be read"),
+    ],
+)
+def test_faults_are_named(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(CounterpartyConfigError, match=named) as caught:
+        read_counterparties(_write(tmp_path, text), {})
+    assert "from a file" not in str(caught.value)
