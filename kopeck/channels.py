@@ -19,7 +19,7 @@ from ledger.statements import load_statements
 from schemas.channel import Channel, ChannelKind, LegalKind, Manner
 from schemas.ids import ChannelNumber, Space, Transit
 from schemas.money import AMOUNT_KOPECKS_MAX
-from services.reference.requisites import account_key_is_valid
+from services.requisites import account_key_is_valid
 
 _SQL = load_statements("kopeck/statements/channels.sql")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)

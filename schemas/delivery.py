@@ -27,7 +27,8 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
 
     ``key`` is its idempotency key at the counterparty: derived from the payment's key or the transfer's, never from a place in
     a book, and the same at every attempt. ``content`` is the owner's JSON (a Receipt, a TransferBatch …).
-    ``reference`` is the counterparty's own id once it is known. ``attempt`` counts from 1.
+    ``reference`` is the counterparty's own id once it is known. ``attempt`` counts from 1. ``subject`` is the owner's own row,
+    for its desk.
     """
 
     number: OrderNumber
@@ -35,6 +36,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     content: bytes
     reference: str = ""
     attempt: int = 1
+    subject: int = 0
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -93,10 +95,14 @@ class Counterparty(Protocol):
     """
 
     @property
-    def deduplicates(self) -> bool: ...
+    def deduplicates(self) -> bool:
+        """Whether a repeated key gets the first order's answer."""
+        ...
 
     @property
-    def can_be_asked(self) -> bool: ...
+    def can_be_asked(self) -> bool:
+        """Whether ``ask`` finds an order."""
+        ...
 
     async def send(self, order: Outgoing) -> Answer:
         """Hand the order over."""

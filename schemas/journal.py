@@ -32,6 +32,8 @@ class EntryKind(IntEnum):
     SUSPENSE_RELEASE = 15
     HELD_BY_BANK = 16
     DEBT_PAID = 17
+    DEBT_ARISEN = 18
+    DEBT_NETTED = 19
 
 
 class JournalEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -1,6 +1,6 @@
 """Transfer orders from a transit account (40911) and what a bank answers. Field numbers are those of form 0401060."""
 
-from datetime import date
+from datetime import date, datetime
 from enum import IntEnum, StrEnum
 
 import msgspec
@@ -101,16 +101,23 @@ class TransferResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TransferReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A bank's answer on a batch, by line; complete when every line is EXECUTED, REJECTED or CANCELLED."""
+    """A bank's answer on a batch, by line; complete when every line is EXECUTED, REJECTED or CANCELLED.
+
+    ``signer`` is the subject of the certificate that the outgoing file was signed with and ``signed_at`` the moment of signing;
+    both are empty where nothing is signed, and while only a status was asked of a counterparty that does not repeat them.
+    """
 
     register: str
     results: tuple[TransferResult, ...]
+    signer: str = ""
+    signed_at: datetime | None = None
 
 
 class StatementMovement(msgspec.Struct, frozen=True, kw_only=True):
     """A line of the transit account's statement as far as orders need it. ``bank_id`` is the bank's own id of the line.
 
-    ``number`` is the document's; the counterparty is the payee of a debit and the payer of a credit.
+    ``number`` is the document's and ``document_day`` its own date where the bank tells it; ``day`` is that of the execution. The
+    counterparty is the payee of a debit and the payer of a credit.
     """
 
     transit_account: str
@@ -122,3 +129,4 @@ class StatementMovement(msgspec.Struct, frozen=True, kw_only=True):
     counterparty_account: str
     counterparty_inn: str
     purpose: str
+    document_day: date | None = None

@@ -17,7 +17,7 @@ from ledger.balances import StoredCut, find_cut_of_day, read_proof
 from ledger.feed import Connection
 from ledger.statements import load_statements
 from schemas.ids import Transit
-from services.reference.calendar import next_working_day
+from services.calendar import next_working_day
 
 _SQL = load_statements("services/days.sql")
 

@@ -13,8 +13,8 @@ from kopeck.commands.reading import json_option, ledger_config, print_json, read
 from kopeck.embedded.servers import connect_or_start
 from ledger.balances import StoredCut
 from ledger.feed import Connection
+from services.calendar import next_working_day
 from services.days import DayNotClosed, OpenDay, close_day, list_closed_days, list_open_days
-from services.reference.calendar import next_working_day
 
 CLOSED_DAYS_SHOWN = 10
 DATE = click.DateTime(formats=["%Y-%m-%d"])

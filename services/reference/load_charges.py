@@ -11,8 +11,8 @@ from typing import Any
 from ledger.statements import load_statements
 from schemas.allocation import PERIOD_NONE, Kind, Pool
 from schemas.notification import KIND_NAMES, POOL_NAMES
+from services.calendar import is_working_day
 from services.reference import rows
-from services.reference.calendar import is_working_day
 from services.reference.faults import Findings
 from services.reference.loading import (
     Changes,

@@ -10,7 +10,8 @@ from typing import Any
 
 from ledger.statements import load_statements
 from schemas.allocation import AdvanceRule
-from services.reference import requisites, rows
+from services import requisites
+from services.reference import rows
 from services.reference.faults import Findings
 from services.reference.loading import (
     Changes,

@@ -235,7 +235,7 @@ def time_zone(text: str) -> str:
 
 
 def checked(is_valid: Callable[[str], bool], what: str) -> Decode:
-    """Text that a check of services.reference.requisites accepts."""
+    """Text that a check of services.requisites accepts."""
 
     def decode(text: str) -> str:
         if not is_valid(text):

@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from services.reference import requisites
-from services.reference.calendar import is_working_day, next_working_day
+from services import requisites
+from services.calendar import is_working_day, next_working_day
 from services.reference.masking import mask_address, mask_name
 
 VECTORS = {

@@ -173,7 +173,7 @@ class Gateway:
 
     async def pay(self, txn_id: str, account: str, roubles: str) -> str:
         """Send one OSMP ``pay`` and return the XML."""
-        query = {"command": "pay", "txn_id": txn_id, "txn_date": "20261124120000", "account": account, "sum": roubles}
+        query = {"command": "pay", "txn_id": txn_id, "txn_date": "20261116120000", "account": account, "sum": roubles}
         async with self.session.get("/osmp/net", params=query) as response:
             assert response.status == 200
             return await response.text()

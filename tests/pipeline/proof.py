@@ -87,7 +87,7 @@ class Terminal:
 
     async def pay_once(self, txn_id: str, account: str, roubles: str) -> int | None:
         """One ``pay``; None when the connection broke instead of an answer."""
-        query = {"command": "pay", "txn_id": txn_id, "txn_date": "20261124120000", "account": account, "sum": roubles}
+        query = {"command": "pay", "txn_id": txn_id, "txn_date": "20261116120000", "account": account, "sum": roubles}
         try:
             async with self._session.get("/osmp/net", params=query) as response:
                 assert response.status == 200

@@ -164,7 +164,7 @@ async def _connect(gateway: Gateway) -> tuple[asyncio.StreamReader, asyncio.Stre
 
 
 def _request(key: str, account: str = "1002") -> bytes:
-    query = f"command=pay&txn_id={key}&txn_date=20261124120000&account={account}&sum=1.00"
+    query = f"command=pay&txn_id={key}&txn_date=20261116120000&account={account}&sum=1.00"
     return f"GET /osmp/net?{query} HTTP/1.1\r\nHost: kopeck\r\nConnection: close\r\n\r\n".encode()
 
 

@@ -134,7 +134,7 @@ class Persistent:
             return False
         key = f"7{self._name:03d}{len(self.results):06d}"
         account = ("1001", "1002", "1003")[self._name % 3]
-        query = f"command=pay&txn_id={key}&txn_date=20261124120000&account={account}&sum=0.01"
+        query = f"command=pay&txn_id={key}&txn_date=20261116120000&account={account}&sum=0.01"
         writer.write(f"GET /osmp/net?{query} HTTP/1.1\r\nHost: kopeck\r\n\r\n".encode())
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         length = re.search(r"content-length: ([0-9]+)", head)
@@ -174,7 +174,7 @@ async def test_one_key_with_two_accounts_at_once_is_booked_once(house: House, to
     answers: dict[str, list[int]] = {}
 
     async def pay(session: aiohttp.ClientSession, key: str, account: str) -> None:
-        query = {"command": "pay", "txn_id": key, "txn_date": "20261124120000", "account": account, "sum": "1.00"}
+        query = {"command": "pay", "txn_id": key, "txn_date": "20261116120000", "account": account, "sum": "1.00"}
         async with session.get("/osmp/net", params=query) as response:
             answers.setdefault(key, []).append(result_of(await response.text()))
 

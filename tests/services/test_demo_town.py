@@ -8,11 +8,11 @@ from kopeck.demo.recipients import BANK_BIC, TRANSIT_ACCOUNT, list_recipients
 from kopeck.demo.requisites import account_with_key, inn_with_check
 from kopeck.demo.tariffs import rounded
 from kopeck.demo.town import ACCOUNTS_MIN, CURRENT, list_residents, printed_totals, write_town
-from services.reference.calendar import is_working_day
+from services.calendar import is_working_day
 from services.reference.load_charges import charges_shape
 from services.reference.load_recipients import RECIPIENTS
-from services.reference.requisites import account_key_is_valid, inn_is_valid
 from services.reference.rows import day, row_decoder
+from services.requisites import account_key_is_valid, inn_is_valid
 
 ACCOUNTS = 600
 

@@ -1,0 +1,1 @@
+"""Settlement: transfer orders from confirmed money, their registers, and the commission."""
