@@ -6,13 +6,14 @@ file, in another (``password_file``) or in an environment variable (``password_e
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9:._-]{0,63}", re.ASCII)
+_KEY = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _FILE_SUFFIX, _ENV_SUFFIX = "_file", "_env"
 CONCURRENCY_MAX = 256
 
@@ -35,10 +36,18 @@ class CounterpartySection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CounterpartiesFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole file. ``sign_command`` is the program that signs outgoing files, as an argument list; empty without one."""
+    """A whole file. ``sign_command`` is the program that signs outgoing files, as an argument list; empty without one.
+
+    ``webhook_keys`` seal the secrets of suppliers' endpoints, hexadecimal, the newest first; without one no webhook is sent.
+    """
 
     counterparty: tuple[CounterpartySection, ...] = ()
     sign_command: tuple[str, ...] = ()
+    webhook_keys: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Name the counterparties only."""
+        return f"CounterpartiesFile({[one.name for one in self.counterparty]!r})"
 
 
 def read_counterparties(path: Path, environ: Mapping[str, str]) -> CounterpartiesFile:
@@ -50,6 +59,7 @@ def read_counterparties(path: Path, environ: Mapping[str, str]) -> Counterpartie
     faults: list[str] = []
     sections = _sections(content.pop("counterparty", []), faults)
     command = content.pop("sign_command", [])
+    keys = _webhook_keys(content.pop("webhooks", {}), path.parent, environ, faults)
     faults += [f"{name}: is no key of this file" for name in content]
     if not isinstance(command, list) or not all(isinstance(word, str) for word in command):
         faults.append("sign_command: must be a list of words")
@@ -58,7 +68,20 @@ def read_counterparties(path: Path, environ: Mapping[str, str]) -> Counterpartie
         faults.append("counterparty: two have one name")
     if faults:
         raise CounterpartyConfigError("\n".join(f"{path}: {fault}" for fault in faults))
-    return CounterpartiesFile(counterparty=filled, sign_command=tuple(command))
+    return CounterpartiesFile(counterparty=filled, sign_command=tuple(command), webhook_keys=keys)
+
+
+def _webhook_keys(found: object, folder: Path, environ: Mapping[str, str], faults: list[str]) -> tuple[str, ...]:
+    """``[webhooks]``: ``key`` seals, ``old_key`` unseals what an older one sealed."""
+    if not isinstance(found, dict):
+        faults.append("webhooks: must be a table")
+        return ()
+    table = _with_secrets(found, folder, environ, lambda fault: faults.append(f"webhooks: {fault}"))
+    keys = [table.pop(name) for name in ("key", "old_key") if name in table]
+    faults += [f"webhooks: {name}: is no key of this table" for name in table]
+    if not all(isinstance(key, str) and _KEY.fullmatch(key) for key in keys):
+        faults.append("webhooks: a key has 64 hexadecimal digits")
+    return tuple(keys)
 
 
 def _sections(found: object, faults: list[str]) -> list[CounterpartySection]:
@@ -80,22 +103,31 @@ def _sections(found: object, faults: list[str]) -> list[CounterpartySection]:
 
 
 def _filled(section: CounterpartySection, folder: Path, environ: Mapping[str, str], faults: list[str]) -> CounterpartySection:
-    """Replace ``x_file`` and ``x_env`` by ``x``."""
-    table: dict[str, Any] = {}
-    for key, value in section.table.items():
-        secret, wanted = "", key
-        if key.endswith(_FILE_SUFFIX):
-            wanted = key.removesuffix(_FILE_SUFFIX)
+    def complain(fault: str) -> None:
+        faults.append(f"{section.name}: {fault}")
+
+    return msgspec.structs.replace(section, table=_with_secrets(section.table, folder, environ, complain))
+
+
+def _with_secrets(
+    table: Mapping[str, Any], folder: Path, environ: Mapping[str, str], complain: Callable[[str], None]
+) -> dict[str, Any]:
+    """Replace ``x_file`` and ``x_env`` by ``x``, in tables inside the table too."""
+    filled: dict[str, Any] = {}
+    for key, value in table.items():
+        wanted = key.removesuffix(_FILE_SUFFIX).removesuffix(_ENV_SUFFIX)
+        if isinstance(value, dict):
+            wanted, value = key, _with_secrets(value, folder, environ, complain)
+        elif key.endswith(_FILE_SUFFIX):
             try:
-                secret = (folder / value).read_text("utf-8").strip()
+                value = (folder / value).read_text("utf-8").strip()
             except (OSError, TypeError, UnicodeDecodeError):
-                faults.append(f"{section.name}: {key}: the file cannot be read")
+                complain(f"{key}: the file cannot be read")
         elif key.endswith(_ENV_SUFFIX):
-            wanted = key.removesuffix(_ENV_SUFFIX)
-            secret = environ.get(str(value), "")
-            if not secret:
-                faults.append(f"{section.name}: {key}: the environment variable is empty")
-        if wanted in table:
-            faults.append(f"{section.name}: {wanted} is given twice")
-        table[wanted] = value if wanted == key else secret
-    return msgspec.structs.replace(section, table=table)
+            value = environ.get(str(value), "")
+            if not value:
+                complain(f"{key}: the environment variable is empty")
+        if wanted in filled:
+            complain(f"{wanted} is given twice")
+        filled[wanted] = value
+    return filled

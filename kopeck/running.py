@@ -14,6 +14,7 @@ import structlog
 from prometheus_client import multiprocess
 
 from gateway.settings import GatewaySettings
+from kopeck.counterparties import CounterpartiesFile
 from kopeck.embedded.leftover import ServerError
 from kopeck.embedded.servers import Connections, Servers
 from kopeck.endpoints import (
@@ -26,6 +27,8 @@ from kopeck.endpoints import (
     write_endpoints,
 )
 from kopeck.gateway_process import GatewayOrders
+from kopeck.orders_process import OrdersProcessOrders
+from kopeck.sandbox_process import SandboxOrders, SandboxParty
 from kopeck.supervisor import ChildSpec, Supervisor, open_listener
 from kopeck.workers_process import WorkersOrders
 from schemas.channel import Channel
@@ -39,8 +42,27 @@ LOGS_FOLDER = "logs"
 _log = structlog.get_logger("kopeck.run")
 
 
+class SandboxHouse(msgspec.Struct, frozen=True, kw_only=True):
+    """The sandbox's counterparties and the socket on which they answer, open in this process."""
+
+    parties: tuple[SandboxParty, ...]
+    listener_fd: int
+    seed: int
+
+
+class OrdersHouse(msgspec.Struct, frozen=True, kw_only=True):
+    """How orders leave; see OrdersProcessOrders for the fields. Its repr shows names only."""
+
+    counterparties: CounterpartiesFile = CounterpartiesFile()
+    local_webhooks: bool = False
+    cut_every_s: int = 0
+
+
 class House(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run is made of once the ledger is ready. ``with_secrets``: the demo's credentials may be written down."""
+    """What a run is made of once the ledger is ready. ``with_secrets``: the demo's credentials may be written down.
+
+    Without ``orders`` nothing leaves the house: payments are booked and their orders wait to be made.
+    """
 
     folder: Path
     host: str
@@ -52,6 +74,8 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     channels: tuple[Channel, ...]
     accounts: AccountSample = NO_ACCOUNTS
     with_secrets: bool = False
+    orders: OrdersHouse | None = None
+    sandbox: SandboxHouse | None = None
 
     def __repr__(self) -> str:
         """Name the folder only."""
@@ -157,16 +181,38 @@ def _child_specs(house: House, listener: socket.socket, metrics: Path) -> list[C
         )
         for index in range(house.processes)
     ]
-    workers = WorkersOrders(services_dsn=house.connections.services_dsn, log_level=house.log_level)
+    return [*gateways, *_other_specs(house, environ)]
+
+
+def _other_specs(house: House, environ: dict[str, str]) -> list[ChildSpec]:
+    """Workers, and what the house has for its orders: the sandbox first, for the others call it."""
+    services_dsn, log_level = house.connections.services_dsn, house.log_level
+    children: list[tuple[str, str, msgspec.Struct, tuple[int, ...]]] = []
+    if house.sandbox is not None:
+        sandbox = house.sandbox
+        told = SandboxOrders(listener_fd=sandbox.listener_fd, parties=sandbox.parties, seed=sandbox.seed, log_level=log_level)
+        children.append(("sandbox", "kopeck.sandbox_process", told, (sandbox.listener_fd,)))
+    workers = WorkersOrders(services_dsn=services_dsn, log_level=log_level)
+    children.append(("workers", "kopeck.workers_process", workers, ()))
+    if house.orders is not None:
+        orders = OrdersProcessOrders(
+            services_dsn=services_dsn,
+            counterparties=house.orders.counterparties,
+            local_webhooks=house.orders.local_webhooks,
+            cut_every_s=house.orders.cut_every_s,
+            log_level=log_level,
+        )
+        children.append(("orders", "kopeck.orders_process", orders, ()))
     return [
-        *gateways,
         ChildSpec(
-            name="workers",
-            module="kopeck.workers_process",
-            settings=msgspec.json.encode(workers),
+            name=name,
+            module=module,
+            settings=msgspec.json.encode(settings),
             environ=environ,
-            log=logs / "workers.log",
-        ),
+            log=house.folder / LOGS_FOLDER / f"{name}.log",
+            pass_fds=fds,
+        )
+        for name, module, settings, fds in children
     ]
 
 

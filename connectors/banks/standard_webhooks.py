@@ -71,6 +71,18 @@ def sign(secret: Secret, *, message_id: str, timestamp: int, body: bytes) -> str
     return _VERSION + b64encode(_digest(secret, f"{message_id}.{timestamp}.".encode() + body)).decode()
 
 
+def sign_headers(secrets: tuple[Secret, ...], *, message_id: str, timestamp: int, body: bytes) -> tuple[tuple[str, str], ...]:
+    """Return the three headers of an outgoing message, signed with every secret in use (several during a rotation).
+
+    ``message_id`` stays the same at every repeat, ``timestamp`` is the attempt's. An id that a verifier would refuse, no
+    secret and more than SIGNATURES_MAX secrets are a programmer's errors (AssertionError).
+    """
+    assert _ID.fullmatch(message_id) is not None, message_id
+    assert 0 < len(secrets) <= SIGNATURES_MAX, len(secrets)
+    signatures = [sign(secret, message_id=message_id, timestamp=timestamp, body=body) for secret in secrets]
+    return ((HEADER_ID, message_id), (HEADER_TIMESTAMP, str(timestamp)), (HEADER_SIGNATURE, " ".join(signatures)))
+
+
 def verify(signed: Signed, body: bytes, secrets: tuple[Secret, ...], *, now: int, window_s: int) -> Verdict:
     """Check a message against every secret in use (several during a rotation).
 

@@ -17,33 +17,44 @@ from kopeck.clock import utc_now
 from kopeck.commands.migrate import migrate_ledger
 from kopeck.commands.options import data_option
 from kopeck.config import Config, read_config
+from kopeck.counterparties import CounterpartiesFile, CounterpartyConfigError, read_counterparties
+from kopeck.demo.bank import SandboxBank
 from kopeck.demo.channels import demo_channels_file
 from kopeck.demo.network import MOSCOW
-from kopeck.demo.start import TownFailed, TownWish, list_payable_accounts, sample_accounts, settle_town
+from kopeck.demo.orders import demo_sandbox
+from kopeck.demo.recipients import TRANSIT_ACCOUNT
+from kopeck.demo.start import TownFailed, TownWish, list_payable_accounts, sample_accounts, settle_town, standing_kopecks
 from kopeck.demo.town import ACCOUNTS_MAX, ACCOUNTS_MIN
-from kopeck.demo.traffic import PayableAccount, Traffic
+from kopeck.demo.traffic import PayableAccount, Traffic, TrafficWish
 from kopeck.embedded.servers import Servers, start_servers
-from kopeck.endpoints import NO_ACCOUNTS, AccountSample, Endpoints, remove_endpoints
+from kopeck.endpoints import NO_ACCOUNTS, AccountSample, Endpoints, base_url_of, remove_endpoints
 from kopeck.live_screen import show_house
-from kopeck.running import House, keep_house, stop_on_signals
-from kopeck.supervisor import ChildFailed, ListenError, Supervisor
+from kopeck.running import House, OrdersHouse, SandboxHouse, keep_house, stop_on_signals
+from kopeck.supervisor import ChildFailed, ListenError, Supervisor, open_listener
 from ledger.journal import create_ledger
 from schemas.channel import Channel
 from services.reference.faults import FaultyFile
 
 PROCESSES = 2
 RATE_MAX = 1_000
+LOOPBACK = "127.0.0.1"
+DEMO_CUT_EVERY_S = 20
+"""So that transfers are seen going out; a bank's own cut-offs are a few a day."""
 
 _log = structlog.get_logger("kopeck.run")
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line chose; ``own`` None means the demo, ``duration_s`` 0 means until stopped."""
+    """What the command line chose; ``own`` None means the demo, ``duration_s`` 0 means until stopped.
+
+    ``counterparties`` are of a house of your own; the demo's are in its sandbox.
+    """
 
     wish: TownWish
     traffic: bool
     rate: int
     own: ChannelsFile | None
+    counterparties: CounterpartiesFile
     duration_s: int
 
 
@@ -54,6 +65,15 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     channels: tuple[Channel, ...]
     accounts: AccountSample = NO_ACCOUNTS
     payable: tuple[PayableAccount, ...] = ()
+    standing_kopecks: int = 0
+
+
+class Outside(msgspec.Struct, frozen=True, kw_only=True):
+    """The counterparties of a run; ``bank`` is the sandbox's."""
+
+    orders: OrdersHouse
+    sandbox: SandboxHouse | None = None
+    bank: SandboxBank | None = None
 
 
 @click.command()
@@ -76,6 +96,11 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Channels of your own (docs/channels.md): no demo town.",
 )
+@click.option(
+    "--counterparties",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Tills, banks and mail servers of your own, with --channels (docs/orders.md).",
+)
 @click.option("--duration", type=click.IntRange(0), default=0, help="Stop by itself after so many seconds of service.")
 def run(
     data_dir: Path | None,
@@ -87,12 +112,15 @@ def run(
     traffic: bool,
     rate: int,
     channels: Path | None,
+    counterparties: Path | None,
     duration: int,
 ) -> None:
     """Serve payments: embedded servers, gateway processes, workers; the demo town unless --channels is given."""
     gateways = processes if processes is not None or "KOPECK_GATEWAYS" in os.environ else PROCESSES
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     _start_log()
+    if counterparties and not channels:
+        raise click.UsageError("--counterparties goes with --channels: the demo's are in its sandbox")
     try:
         config = read_config(os.environ, data_dir=data_dir, host=host, port=port, gateways=gateways)
         options = RunOptions(
@@ -100,12 +128,13 @@ def run(
             traffic=traffic,
             rate=rate,
             own=read_channels(channels, os.environ) if channels else None,
+            counterparties=read_counterparties(counterparties, os.environ) if counterparties else CounterpartiesFile(),
             duration_s=duration,
         )
         with start_servers(config.data_dir, config) as servers:
             remove_endpoints(servers.folder)
             asyncio.run(_run(config, options, servers))
-    except (ChannelConfigError, ChildFailed, ListenError, TownFailed, FaultyFile) as error:
+    except (ChannelConfigError, CounterpartyConfigError, ChildFailed, ListenError, TownFailed, FaultyFile) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -113,6 +142,7 @@ async def _run(config: Config, options: RunOptions, servers: Servers) -> None:
     stop = asyncio.Event()
     stop_on_signals(stop)
     prepared = await _prepare(config, options, servers)
+    outside = await _outside(options, servers.folder)
     house = House(
         folder=servers.folder,
         host=config.host,
@@ -124,14 +154,29 @@ async def _run(config: Config, options: RunOptions, servers: Servers) -> None:
         channels=prepared.channels,
         accounts=prepared.accounts,
         with_secrets=options.own is None,
+        orders=outside.orders,
+        sandbox=outside.sandbox,
     )
 
     async def beside(endpoints: Endpoints, supervisor: Supervisor, stopping: asyncio.Event) -> None:
-        await _accompany(options, prepared, (endpoints, supervisor, stopping))
+        await _accompany(options, prepared, outside, (endpoints, supervisor, stopping))
 
     if not stop.is_set():
         await keep_house(house, servers, stop, beside)
     _log.info("stopped")
+
+
+async def _outside(options: RunOptions, folder: Path) -> Outside:
+    """Where orders go: your own counterparties, or the demo's sandbox on a free port of loopback."""
+    if options.own is not None:
+        return Outside(orders=OrdersHouse(counterparties=options.counterparties))
+    listener = await open_listener(LOOPBACK, 0)
+    sandbox = demo_sandbox(folder, base_url_of(LOOPBACK, listener.getsockname()[1]), utc_now())
+    return Outside(
+        orders=OrdersHouse(counterparties=sandbox.file, local_webhooks=True, cut_every_s=DEMO_CUT_EVERY_S),
+        sandbox=SandboxHouse(parties=sandbox.parties, listener_fd=listener.detach(), seed=options.wish.seed),
+        bank=SandboxBank(sandbox.bank_url, TRANSIT_ACCOUNT),
+    )
 
 
 async def _prepare(config: Config, options: RunOptions, servers: Servers) -> Prepared:
@@ -154,7 +199,8 @@ async def _prepare(config: Config, options: RunOptions, servers: Servers) -> Pre
         await settle_town(connection, servers.folder, options.wish, utc_now, lambda words: _log.info(words))
         sample = await sample_accounts(connection)
         payable = await list_payable_accounts(connection, sample)
-        return Prepared(books=books, channels=channels, accounts=sample, payable=payable)
+        standing = await standing_kopecks(connection)
+        return Prepared(books=books, channels=channels, accounts=sample, payable=payable, standing_kopecks=standing)
     finally:
         await connection.close()
 
@@ -163,12 +209,15 @@ async def _register(connection: "asyncpg.Connection[asyncpg.Record]", file: Chan
     return await register_channels(connection, file, today=utc_now().astimezone(MOSCOW).date())
 
 
-async def _accompany(options: RunOptions, prepared: Prepared, served: tuple[Endpoints, Supervisor, asyncio.Event]) -> None:
+async def _accompany(
+    options: RunOptions, prepared: Prepared, outside: Outside, served: tuple[Endpoints, Supervisor, asyncio.Event]
+) -> None:
     """Show the ready house, send the demo's payments and look at the clock, until the event is set."""
     endpoints, supervisor, stop = served
     together: list[Awaitable[None]] = [show_house(endpoints, supervisor, stop)]
-    if options.traffic and prepared.payable:
-        sending = Traffic(endpoints.channels, prepared.payable, seed=options.wish.seed, rate=options.rate, utc_now=utc_now)
+    if options.traffic and prepared.payable and outside.bank is not None:
+        wish = TrafficWish(seed=options.wish.seed, rate=options.rate, standing_kopecks=prepared.standing_kopecks)
+        sending = Traffic(endpoints.channels, prepared.payable, outside.bank, wish=wish, utc_now=utc_now)
         together.append(sending.run(stop))
     if options.duration_s:
         together.append(_stop_after(options.duration_s, stop))

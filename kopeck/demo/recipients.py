@@ -10,6 +10,10 @@ OTHER_BANK_BIC = "048000717"
 TREASURY_BIC = "018000101"
 TRANSIT_ACCOUNT = account_with_key("40911810000000000001", BANK_BIC)
 
+BANK_INN = inn_with_check("800000091")
+OPERATOR = "raschetny-centr"
+"""Who runs Kopeck in the town and earns the commission."""
+
 MANAGERS = ("uk-centralnaya", "uk-zarechye", "tszh-lipovaya-alleya")
 """УО, УО and ТСЖ: who provides (исполнитель) in the town's houses."""
 MAINTENANCE_M2 = {"uk-centralnaya": 2_840, "uk-zarechye": 3_115, "tszh-lipovaya-alleya": 3_520}
@@ -60,6 +64,7 @@ _ORGANISATIONS = (
     ("teleantenna", "service", "ООО «Телеантенна»", "40702810", BANK_BIC),
     ("fond-kaprem", "fund", "Фонд капитального ремонта многоквартирных домов", "40603810", OTHER_BANK_BIC),
     ("sk-ochag", "service", "АО «Страховая компания «Очаг»", "40701810", OTHER_BANK_BIC),
+    (OPERATOR, "service", "ООО «Расчётный центр Верхнереченска»", "40702810", BANK_BIC),
 )
 
 
@@ -81,7 +86,7 @@ def list_recipients() -> tuple[Recipient, ...]:
         code="adm-nayom",
         kind="budget",
         name="УФК (Администрация г. Верхнереченска, плата за наём)",
-        inn=inn_with_check("800000014"),
+        inn=inn_with_check("800000090"),
         kpp="800001001",
         bank_account="03100643000000018000",
         bic=TREASURY_BIC,

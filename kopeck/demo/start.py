@@ -7,16 +7,20 @@ from random import Random
 import msgspec
 
 from kopeck.clock import Clock
+from kopeck.demo.orders import demo_commission, demo_contracts, demo_terms, write_companies, write_vat
+from kopeck.demo.recipients import TRANSIT_ACCOUNT
 from kopeck.demo.town import CURRENT, NAMESPACE, write_town
 from kopeck.demo.traffic import PayableAccount
 from kopeck.endpoints import AccountSample, OpenAccount
 from ledger.publication import publish_due
 from ledger.statements import load_statements
+from services.fiscal.loading import load_companies, load_vat
 from services.reference.approve import approve_requisites, list_waiting
 from services.reference.load_accounts import load_accounts
 from services.reference.load_charges import load_charges
 from services.reference.load_recipients import load_recipients
 from services.reference.loading import Connection, LoadTerms
+from services.settlement.terms import add_commission, add_contracts, set_transit_terms
 
 LOADER = "demo-loader"
 APPROVER = "demo-approver"
@@ -50,6 +54,7 @@ async def settle_town(connection: Connection, folder: Path, wish: TownWish, utc_
     """
     if not await _is_loaded(connection):
         await _load(connection, folder, wish, utc_now, told)
+    await _load_terms(connection, folder / TOWN_FOLDER, LoadTerms(loaded_by=LOADER, today=utc_now().date()))
     if (await connection.fetchrow(_SQL["count_accounts"], NAMESPACE))["due"]:
         told("building allocation tables")
         report = await publish_due(connection, utc_now(), PUBLISHER)
@@ -92,6 +97,22 @@ async def _load(connection: Connection, folder: Path, wish: TownWish, utc_now: C
     for words, step in steps:
         told(words)
         await step()
+
+
+async def _load_terms(connection: Connection, folder: Path, terms: LoadTerms) -> None:
+    """Load who issues receipts, and by which terms money is passed on; again it changes nothing."""
+    await load_companies(connection, write_companies(folder / "companies.csv"), terms)
+    await load_vat(connection, write_vat(folder / "vat.csv"), terms)
+    transit = await connection.fetchval(_SQL["find_transit"], TRANSIT_ACCOUNT)
+    await set_transit_terms(connection, demo_terms(transit))
+    if not await connection.fetchval(_SQL["count_contracts"]):
+        await add_contracts(connection, demo_contracts())
+        await add_commission(connection, demo_commission())
+
+
+async def standing_kopecks(connection: Connection) -> int:
+    """What stands on the transit accounts by the books: money that the sandbox's bank has forgotten with its last run."""
+    return int(await connection.fetchval(_SQL["sum_of_transits"]))
 
 
 async def _approve(connection: Connection, utc_now: Clock) -> None:

@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from kopeck.clock import Clock
+from kopeck.demo.bank import BankUnmoved, SandboxBank
 from kopeck.demo.network import BankFeed, Counterparty, Endpoint, Errand, Unanswered, counterparty
 
 AT_ONCE_MAX = 16
@@ -36,17 +37,35 @@ class PayableAccount(msgspec.Struct, frozen=True, kw_only=True):
     total_kopecks: int
 
 
+class TrafficWish(msgspec.Struct, frozen=True, kw_only=True):
+    """What the traffic is drawn from, payments a second, and what the bank holds on the transit account at the start."""
+
+    seed: int
+    rate: int
+    standing_kopecks: int = 0
+
+
 class Traffic:
-    """Pays the accounts in turn at a rate, until stopped; ``sent`` counts what became of it. There must be an account."""
+    """Pays the accounts in turn at a rate, until stopped; ``sent`` counts what became of it. There must be an account.
+
+    Covers go to ``bank`` first, the sandbox's, and then to the house as statement lines.
+    """
 
     def __init__(
-        self, endpoints: Sequence[Endpoint], accounts: Sequence[PayableAccount], *, seed: int, rate: int, utc_now: Clock
+        self,
+        endpoints: Sequence[Endpoint],
+        accounts: Sequence[PayableAccount],
+        bank: SandboxBank,
+        *,
+        wish: TrafficWish,
+        utc_now: Clock,
     ) -> None:
         self.sent: Counter[str] = Counter()
         self._endpoints = [one for one in endpoints if one.kind in WEIGHTS]
         self._accounts = cycle(accounts)
-        self._chance = Random(seed)
-        self._rate = rate
+        self._bank = bank
+        self._chance = Random(wish.seed)
+        self._wish = wish
         self._utc_now = utc_now
         self._clearing: Counter[str] = Counter()
         self._old: list[tuple[Counterparty, Errand]] = []
@@ -59,14 +78,14 @@ class Traffic:
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as tasks:
             parties = [counterparty(session, endpoint) for endpoint in self._endpoints]
-            covering = tasks.create_task(self._cover(parties, stop))
+            covering = tasks.create_task(self._cover(session, parties, stop))
             while not stop.is_set():
                 await limit.acquire()
                 party = self._chance.choices(parties, [WEIGHTS[one.endpoint.kind] for one in parties])[0]
                 errand = self._errand()
                 task = tasks.create_task(self._send(party, errand, self._chance.random()))
                 task.add_done_callback(lambda _: limit.release())
-                await _pause(stop, self._chance.expovariate(self._rate))
+                await _pause(stop, self._chance.expovariate(self._wish.rate))
             await covering
         _log.info("traffic", **{name.replace(" ", "_"): count for name, count in sorted(self.sent.items())})
 
@@ -116,18 +135,37 @@ class Traffic:
             await asyncio.sleep(RETRY_S * (attempt + 1))
         return None
 
-    async def _cover(self, parties: Sequence[Counterparty], stop: asyncio.Event) -> None:
-        """Report now and then that the money of every operation space has come onto the transit account."""
+    async def _cover(self, session: aiohttp.ClientSession, parties: Sequence[Counterparty], stop: asyncio.Event) -> None:
+        """Let the money of every operation space come onto the transit account now and then, and report it."""
         banks = [party for party in parties if isinstance(party, BankFeed)]
+        if self._wish.standing_kopecks > 0:
+            await self._credit(session, f"standing-{next(self._keys)}", self._wish.standing_kopecks)
         while banks and not stop.is_set():
             await _pause(stop, COVER_S)
             for space, amount in sorted(self._clearing.items()):
-                if amount <= 0:
-                    continue
-                with suppress(aiohttp.ClientError, TimeoutError):
-                    if await banks[0].cover(f"line-{next(self._keys)}", space, amount, self._utc_now()):
-                        self._clearing[space] -= amount
-                        self.sent["covered"] += 1
+                if amount > 0 and await self._cover_space(session, banks[0], space, amount):
+                    self._clearing[space] -= amount
+                    self.sent["covered"] += 1
+
+    async def _cover_space(self, session: aiohttp.ClientSession, bank: BankFeed, space: str, amount: int) -> bool:
+        key = f"line-{next(self._keys)}"
+        if not await self._credit(session, key, amount):
+            return False
+        for _ in range(ATTEMPTS_MAX):
+            with suppress(aiohttp.ClientError, TimeoutError):
+                taken = await bank.cover(key, space, amount, self._utc_now())
+                if taken is not None:
+                    return taken
+            await asyncio.sleep(RETRY_S)
+        return False
+
+    async def _credit(self, session: aiohttp.ClientSession, key: str, amount: int) -> bool:
+        try:
+            await self._bank.credit(session, key, amount, "Покрытие принятых платежей за ЖКУ")
+        except BankUnmoved as error:
+            _log.warning("bank_unmoved", reason=str(error))
+            return False
+        return True
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -27,3 +27,16 @@ JOIN reference.printed_total t ON t.personal_account = a.personal_account AND t.
 LEFT JOIN ledger.account_head h ON h.personal_account = a.personal_account
 WHERE a.namespace = $1 AND a.state = 0 AND t.amount > 0
 ORDER BY coalesce(h.last_sequence, 0), hashint8(a.personal_account), a.personal_account LIMIT $3
+
+-- name: sum_of_transits
+-- Debits less credits of all transit accounts (kind 1) in book 0, where statements and transfers are booked.
+SELECT coalesce(sum(u.amount), 0)::bigint FROM ledger.journal j CROSS JOIN LATERAL unnest(j.accounts, j.amounts) AS u(account, amount)
+WHERE j.book = 0 AND u.account >> 56 = 1
+
+-- name: find_transit
+-- The number of a transit account.
+SELECT transit FROM reference.transit_account WHERE account = $1
+
+-- name: count_contracts
+-- How many contracts are known.
+SELECT count(*) FROM settlement.contract

@@ -8,6 +8,7 @@ from kopeck.counterparties import CounterpartyConfigError, read_counterparties
 
 GOOD = """
 sign_command = ["signer", "--key", "k"]
+webhooks = { key_env = "SEAL", old_key = "1111111111111111111111111111111111111111111111111111111111111111" }
 
 [[counterparty]]
 name = "atol:uk"
@@ -21,6 +22,7 @@ password_file = "secret.txt"
 name = "bank"
 kind = "distribution_register"
 token_env = "BANK_TOKEN"
+server = { host = "mail.test", password_file = "secret.txt" }
 """
 
 
@@ -32,13 +34,14 @@ def _write(folder: Path, text: str) -> Path:
 
 
 def test_secrets_are_filled_in_and_hidden(tmp_path: Path) -> None:
-    file = read_counterparties(_write(tmp_path, GOOD), {"BANK_TOKEN": "from the environment"})
+    file = read_counterparties(_write(tmp_path, GOOD), {"BANK_TOKEN": "from the environment", "SEAL": "a" * 64})
     till, bank = file.counterparty
     assert (till.name, till.kind, till.at_once) == ("atol:uk", "atol", 3)
     assert till.table == {"base_url": "https://example.test", "login": "shop", "password": "from a file"}
-    assert bank.table == {"token": "from the environment"}
+    assert bank.table == {"token": "from the environment", "server": {"host": "mail.test", "password": "from a file"}}
     assert file.sign_command == ("signer", "--key", "k")
-    assert "from a file" not in repr(file)
+    assert file.webhook_keys == ("a" * 64, "1" * 64)
+    assert "from a file" not in repr(file) and "a" * 64 not in repr(file)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +56,8 @@ def test_secrets_are_filled_in_and_hidden(tmp_path: Path) -> None:
         ("[[counterparty]]\nname = 'a'\nkind = 'x'\n[[counterparty]]\nname = 'a'\nkind = 'x'", "two have one name"),
         ("counterparties = 1", "counterparties: is no key of this file"),
         ("sign_command = 'rm -rf /'", "sign_command: must be a list of words"),
+        ("webhooks = { key = 'ab' }", "a key has 64 hexadecimal digits"),
+        ("webhooks = { keys = 'ab' }", "webhooks: keys: is no key"),
         ("counterparty = [", "cannot be read"),
     ],
 )

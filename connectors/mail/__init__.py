@@ -1,0 +1,1 @@
+"""Mail servers that take letters to payers, as counterparties of delivery."""

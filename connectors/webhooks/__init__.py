@@ -1,0 +1,1 @@
+"""Outgoing webhooks: the receivers that suppliers keep, as counterparties of delivery."""

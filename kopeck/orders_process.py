@@ -1,0 +1,172 @@
+"""The orders process: ``python -m kopeck.orders_process``, a child of kopeck/supervisor.py.
+
+It runs the consumers whose effects are orders (receipts, settlement, webhooks), cuts orders of transfers when their time comes,
+and delivers whatever waits for the counterparties that are configured. Orders of one that is not configured keep waiting.
+"""
+
+import asyncio
+import secrets
+from contextlib import AsyncExitStack, suppress
+
+import asyncpg
+import msgspec
+import structlog
+import uvloop
+
+from connectors.webhooks.addresses import PUBLIC_ONLY, AddressRules
+from connectors.webhooks.receiver import WebhookReceiver
+from kopeck.child_log import start_log
+from kopeck.clock import utc_now
+from kopeck.connections import open_routes
+from kopeck.counterparties import CounterpartiesFile
+from kopeck.supervisor import Lifeline
+from services.delivery.desk import Desks
+from services.delivery.http import HttpExchange, HttpTerms
+from services.delivery.line import Route
+from services.delivery.metrics import DeliveryMetrics
+from services.delivery.worker import Worker, WorkerTerms
+from services.fiscal.consumer import FiscalConsumer
+from services.fiscal.desk import FiscalDesk
+from services.lag import LagGauges
+from services.letters import WHAT as LETTER
+from services.letters import LettersDesk
+from services.runner import Runner
+from services.settlement.consumer import SettlementConsumer
+from services.settlement.desk import TransferDesk
+from services.settlement.orders import AggregatorBusy, SettlementBroken
+from services.settlement.pace import keep_settling, settle_now
+from services.settlement.registers import RegisterFaulty
+from services.webhooks.consumer import WebhooksConsumer
+from services.webhooks.desk import WHAT as WEBHOOK
+from services.webhooks.desk import WebhooksDesk
+from services.webhooks.endpoints import counterparty_of, target_finder
+from services.webhooks.guarded import GuardedResolver
+from services.webhooks.roster import keep_serving
+from services.webhooks.sealing import Sealer
+
+POOL_CONNECTIONS_MAX = 4
+CONNECT_TIMEOUT_S = 10
+REFUSED_CUTS = (SettlementBroken, AggregatorBusy, RegisterFaulty, LookupError)
+
+_log = structlog.get_logger("kopeck.orders")
+
+
+class OrdersProcessOrders(msgspec.Struct, frozen=True, kw_only=True):
+    """What the parent tells the process.
+
+    ``local_webhooks``: the demo's receivers are on loopback, over plain http. ``cut_every_s`` is the demo's too: cuts so often
+    beside those at the bank's times; 0 for none.
+    """
+
+    services_dsn: str
+    counterparties: CounterpartiesFile
+    local_webhooks: bool
+    cut_every_s: int
+    log_level: str
+
+    def __repr__(self) -> str:
+        """Show no password."""
+        return "OrdersProcessOrders(…)"
+
+
+def _desks() -> Desks:
+    return {
+        "receipt": FiscalDesk(utc_now),
+        "transfer": TransferDesk(utc_now),
+        WEBHOOK: WebhooksDesk(),
+        LETTER: LettersDesk(),
+    }
+
+
+class _Webhooks:
+    """Makes workers for the endpoints there are; nobody's when there is no key to unseal secrets with."""
+
+    def __init__(
+        self,
+        orders: OrdersProcessOrders,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        exchange: HttpExchange,
+        metrics: DeliveryMetrics,
+    ) -> None:
+        self._dsn = orders.services_dsn
+        self._metrics = metrics
+        self._sealer = Sealer(tuple(bytes.fromhex(key) for key in orders.counterparties.webhook_keys))
+        self._rules = webhook_rules(local=orders.local_webhooks)
+        self._pool = pool
+        self._exchange = exchange
+
+    def worker(self, endpoints: tuple[int, ...]) -> Worker:
+        """Return a worker that serves these endpoints."""
+        routes = [Route(name=counterparty_of(one), counterparty=self._receiver(one)) for one in endpoints]
+        return Worker(self._dsn, routes, _desks(), terms=_terms(), hooks=self._metrics)
+
+    def _receiver(self, endpoint: int) -> WebhookReceiver:
+        find = target_finder(self._pool, endpoint, self._sealer, utc_now)
+        return WebhookReceiver(self._exchange, find, utc_now, self._rules)
+
+
+def webhook_rules(*, local: bool) -> AddressRules:
+    """Return where webhooks may go; the demo's receivers stand on loopback."""
+    return AddressRules(http=True, networks=("127.0.0.0/8",)) if local else PUBLIC_ONLY
+
+
+def _terms() -> WorkerTerms:
+    return WorkerTerms(draw=secrets.SystemRandom().randrange)
+
+
+async def _work(lifeline: Lifeline, orders: OrdersProcessOrders) -> None:
+    lifeline.watch()
+    dsn, stop = orders.services_dsn, lifeline.stop
+    runner = Runner(dsn, [FiscalConsumer(), SettlementConsumer(), WebhooksConsumer()], hooks=LagGauges())
+    async with AsyncExitStack() as stack:
+        routes = await open_routes(orders.counterparties, stack)
+        metrics = DeliveryMetrics()
+        worker = Worker(dsn, routes, _desks(), terms=_terms(), hooks=metrics)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(runner.run())
+            tasks.create_task(worker.run())
+            tasks.create_task(keep_settling(dsn, utc_now, stop))
+            if orders.cut_every_s:
+                tasks.create_task(_cut_often(orders, stop))
+            if orders.counterparties.webhook_keys:
+                tasks.create_task(_serve_webhooks(orders, metrics, stop))
+            lifeline.ready()
+            _log.info("orders_ready", counterparties=[route.name for route in routes])
+            await stop.wait()
+            runner.stop()
+            worker.stop()
+    _log.info("orders_stopped")
+
+
+async def _cut_often(orders: OrdersProcessOrders, stop: asyncio.Event) -> None:
+    """Cut every ``cut_every_s`` seconds until ``stop``; what fails is logged and made up for by the next cut."""
+    while not stop.is_set():
+        try:
+            connection = await asyncpg.connect(orders.services_dsn, timeout=CONNECT_TIMEOUT_S)
+            try:
+                await settle_now(connection, utc_now())
+            finally:
+                await connection.close()
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, *REFUSED_CUTS) as error:
+            _log.warning("cut_failed", error=repr(error))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), orders.cut_every_s)
+
+
+async def _serve_webhooks(orders: OrdersProcessOrders, metrics: DeliveryMetrics, stop: asyncio.Event) -> None:
+    terms = HttpTerms(resolver=GuardedResolver(webhook_rules(local=orders.local_webhooks)))
+    pool = asyncpg.create_pool(orders.services_dsn, min_size=0, max_size=POOL_CONNECTIONS_MAX)
+    async with pool, HttpExchange(terms) as exchange:
+        await keep_serving(orders.services_dsn, _Webhooks(orders, pool, exchange, metrics).worker, stop)
+
+
+def main() -> None:
+    """Work until the parent says stop or is gone."""
+    lifeline = Lifeline()
+    orders = msgspec.json.decode(lifeline.settings, type=OrdersProcessOrders)
+    start_log(orders.log_level)
+    uvloop.run(_work(lifeline, orders))
+
+
+if __name__ == "__main__":
+    main()

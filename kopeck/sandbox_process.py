@@ -1,0 +1,113 @@
+"""The sandbox's counterparties over HTTP: ``python -m kopeck.sandbox_process``, a child of kopeck/supervisor.py.
+
+One socket, a fake under each first segment of the path: ``/bank/registers`` is ``/registers`` of the fake named bank. What the
+fault profile loses is lost as on a network: the connection breaks without an answer. A fake's state lives as long as the process.
+"""
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+import msgspec
+import structlog
+import uvloop
+from aiohttp import web
+
+from connectors.sandbox.faults import FaultProfile, FaultyExchange
+from kopeck.child_log import start_log
+from kopeck.clock import utc_now
+from kopeck.sandbox import make_fake
+from kopeck.supervisor import Lifeline
+from schemas.exchange import ExchangeFailed, HttpRequest
+
+BODY_BYTES_MAX = 32_000_000
+STOP_TIMEOUT_S = 5
+
+_log = structlog.get_logger("kopeck.sandbox")
+
+
+class SandboxParty(msgspec.Struct, frozen=True, kw_only=True):
+    """One fake: the path's first segment, its kind and options (kopeck/sandbox.py), its faults."""
+
+    name: str
+    kind: str
+    options: Mapping[str, Any] = {}
+    faults: FaultProfile = FaultProfile()
+
+
+class SandboxOrders(msgspec.Struct, frozen=True, kw_only=True):
+    """What the parent tells the sandbox."""
+
+    listener_fd: int
+    parties: tuple[SandboxParty, ...]
+    seed: int
+    log_level: str
+
+    def __repr__(self) -> str:
+        """Show no password."""
+        return "SandboxOrders(…)"
+
+
+class _Doors:
+    """Answers HTTP by the fakes."""
+
+    def __init__(self, orders: SandboxOrders) -> None:
+        self._exchanges = {
+            party.name: FaultyExchange(
+                make_fake(party.kind, party.options),
+                party.faults,
+                draw=Random(orders.seed + place).randrange,
+                now=utc_now,
+            )
+            for place, party in enumerate(orders.parties)
+        }
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Give the fake's answer, or break the connection when the exchange is lost."""
+        _, name, rest = (*request.raw_path.split("/", 2), "", "")[:3]
+        if name not in self._exchanges:
+            return web.Response(status=404)
+        asked = HttpRequest(
+            method=request.method,
+            url=f"http://{request.host}/{rest}",
+            headers=tuple((key.lower(), value) for key, value in request.headers.items()),
+            body=await request.read(),
+        )
+        try:
+            answer = await self._exchanges[name](asked)
+        except ExchangeFailed:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response(status=500)
+        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+
+def _request(*parts: Any) -> web.BaseRequest:
+    message, payload, protocol, writer, task = parts
+    return web.BaseRequest(message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=BODY_BYTES_MAX)
+
+
+async def _serve(lifeline: Lifeline, orders: SandboxOrders) -> None:
+    lifeline.watch()
+    server = web.Server(_Doors(orders).answer, request_factory=_request)
+    runner = web.ServerRunner(server, shutdown_timeout=STOP_TIMEOUT_S)
+    await runner.setup()
+    await web.SockSite(runner, socket.socket(fileno=orders.listener_fd)).start()
+    lifeline.ready()
+    _log.info("sandbox_ready", parties=[party.name for party in orders.parties])
+    await lifeline.stop.wait()
+    await runner.cleanup()
+
+
+def main() -> None:
+    """Answer until the parent says stop or is gone."""
+    lifeline = Lifeline()
+    orders = msgspec.json.decode(lifeline.settings, type=SandboxOrders)
+    start_log(orders.log_level)
+    uvloop.run(_serve(lifeline, orders))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Decisions about receipts as plain functions on frozen values: no I/O."""

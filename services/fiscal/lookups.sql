@@ -1,0 +1,66 @@
+-- Receipts as people look for them, and what does not add up.
+
+-- name: list_by_payment
+-- Receipts of a payment, by the key of its operation space; its corrections' too.
+SELECT v.* FROM reference.operation_space p JOIN fiscal.receipt_view v ON v.space = p.space
+WHERE p.name = $1 AND v.external_id = $2 ORDER BY v.number;
+
+-- name: list_by_account
+-- The newest receipts of an account, by its own number.
+SELECT v.* FROM reference.personal_account a JOIN fiscal.receipt_view v ON v.personal_account = a.personal_account
+WHERE a.namespace = $1 AND a.number = $2 ORDER BY v.number DESC LIMIT $3;
+
+-- name: list_by_sign
+-- Receipts with a fiscal sign; an empty ФН or ФД is any.
+SELECT v.* FROM fiscal.sign s JOIN fiscal.receipt_view v ON v.number = s.receipt
+WHERE s.fpd = $1 AND ($2 = '' OR s.fn = $2) AND ($3 = '' OR s.fd = $3) ORDER BY v.number LIMIT 100;
+
+-- name: list_by_number
+-- One receipt.
+SELECT v.* FROM fiscal.receipt_view v WHERE v.number = $1;
+
+-- name: list_stopped
+-- Receipts that are not on their way, in some states, the oldest first.
+SELECT v.* FROM fiscal.stopped t JOIN fiscal.receipt_view v ON v.number = t.receipt
+WHERE t.state = ANY ($1::smallint[]) ORDER BY t.receipt LIMIT $2;
+
+-- name: count_states
+-- How many receipts are stopped in each state.
+SELECT state, count(*) AS receipts FROM fiscal.stopped GROUP BY state ORDER BY state;
+
+-- name: list_omissions
+-- Why sums of a payment have no receipt.
+SELECT o.book, o.sequence, coalesce(i.code, '') AS issuer_code, o.reason, o.amount
+FROM reference.operation_space p
+  JOIN ledger.payment_key k ON k.space = p.space
+  JOIN fiscal.no_receipt o ON o.book = k.book AND o.sequence = k.sequence
+  LEFT JOIN reference.recipient i ON i.recipient = o.issuer
+WHERE p.name = $1 AND k.external_id = $2 ORDER BY o.issuer, o.reason;
+
+-- name: list_uneven
+-- Entries between two places of a book whose sums are not all told of: what came to charge lines and into suspense, less what left
+-- them, is what their receipts and reasons say. Of an offset only what was charged counts.
+WITH entry AS (
+    SELECT j.book, j.sequence, j.kind, (SELECT coalesce(sum(-u.amount), 0) FROM unnest(j.accounts, j.amounts, j.lines) AS u(account, amount, line)
+        WHERE (u.line <> 0 OR u.account >> 56 = 4) AND (j.kind <> 6 OR u.amount < 0))::bigint AS moved
+    FROM ledger.journal j WHERE j.book = $1 AND j.sequence > $2 AND j.sequence <= $3 AND j.kind = ANY ($4::smallint[])),
+told AS (
+    SELECT e.book, e.sequence, e.moved,
+        (SELECT coalesce(sum(CASE WHEN r.operation IN ('sell', 'sell_correction') THEN r.total ELSE -r.total END), 0)
+         FROM fiscal.receipt r WHERE r.book = e.book AND r.sequence = e.sequence)::bigint AS receipts,
+        (SELECT coalesce(sum(o.amount), 0) FROM fiscal.no_receipt o WHERE o.book = e.book AND o.sequence = e.sequence)::bigint AS without,
+        (SELECT coalesce(sum(f.amount), 0) FROM fiscal.advance_offset f
+         WHERE f.book = e.book AND f.sequence = e.sequence)::bigint AS offsets
+    FROM entry e)
+SELECT book, sequence, moved, receipts, without, offsets FROM told WHERE moved <> receipts + without + offsets
+ORDER BY sequence LIMIT $5;
+
+-- name: list_uneven_offsets
+-- Consolidated receipts that are not worth the offsets in them.
+SELECT r.number, r.external_id, r.issuer, g.total, g.offsets
+FROM fiscal.receipt r
+  CROSS JOIN LATERAL (
+    SELECT (SELECT sum(k.total) FROM fiscal.receipt k WHERE k.space = r.space AND k.external_id = r.external_id
+                AND k.issuer = r.issuer AND k.operation = r.operation AND k.correction = r.correction)::bigint AS total,
+        (SELECT coalesce(sum(f.amount), 0) FROM fiscal.advance_offset f WHERE f.receipt = r.number)::bigint AS offsets) g
+WHERE r.space = 0 AND r.part = 0 AND g.total <> g.offsets ORDER BY r.number LIMIT $1;

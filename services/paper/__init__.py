@@ -1,0 +1,1 @@
+"""Papers for people, typeset by typst from templates beside their code."""

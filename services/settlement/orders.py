@@ -1,0 +1,316 @@
+"""Cuts: transfer orders made from funded money, in one short transaction under the aggregator's own lock (design §4, W9).
+
+What is decided was read before, without locks (planning.py). Under the lock the last cut, the register's place, the open day and
+the money confirmed are compared with what the plan rests on; if another cut came between, everything is read again.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from ledger.chart import AccountKind, ledger_account
+from ledger.core.settlement_entries import (
+    Occasion,
+    commission_taken,
+    debt_arisen,
+    debt_netted,
+    order_created,
+    settlement_fingerprint,
+)
+from ledger.feed import Connection
+from ledger.journal import BATCH_ENTRIES_MAX, Append, append
+from ledger.statements import load_statements
+from schemas import ids
+from schemas.journal import JournalEntry
+from schemas.outcome import AppendStatus
+from schemas.transfer import PurposeClass, TransferState
+from services.settlement.composing import CutFacts, Draft, DraftOrder, approvals_of, compose
+from services.settlement.directory import fetch_directory
+from services.settlement.lots import Directory, Lot, LotKey
+from services.settlement.planning import Plan, money_left, plan_cut
+from services.settlement.rules.numbering import order_counter, order_number, register_number
+from services.settlement.rules.screening import Verdict
+
+_SQL = load_statements("services/settlement/orders.sql")
+_CUT = load_statements("services/settlement/cutting.sql")
+
+MAKER = "settlement"
+"""Who makes orders; nobody of this name approves any."""
+ATTEMPTS_MAX = 5
+NO_APPROVAL_NEEDED = "второе лицо не требуется"
+
+
+class SettlementBroken(RuntimeError):
+    """The books do not bear what would be written: nothing was; a person must look (``kopeck verify``)."""
+
+
+class AggregatorBusy(RuntimeError):
+    """Other cuts came between at every attempt; nothing was written, the cut may be asked for again."""
+
+
+class CutReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a cut did: its number (None: there was nothing to do), orders' keys, kopecks ordered and carried."""
+
+    cut: int | None
+    orders: tuple[str, ...]
+    ordered: int
+    carried: int
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """A state an order came into, told by whom, with the bank's own words; ``sequence`` of its entry in book 0, if any."""
+
+    state: TransferState
+    at: datetime
+    told_by: str
+    reason: str = ""
+    bank_number: str = ""
+    bank_day: date | None = None
+    sequence: ids.Sequence | None = None
+
+
+class _Overtaken(Exception):
+    """Something the plan rests on has changed."""
+
+
+async def make_orders(connection: Connection, transit: ids.Transit, now: datetime) -> CutReport:
+    """Make a cut of a transit account: orders from all money that is funded and not ordered, at ``now``.
+
+    The connection has the services' role and no transaction open. Every funded kopeck is ordered or carried with a reason.
+    Raises AggregatorBusy, SettlementBroken, LookupError for a transit account without an open day, or any database error:
+    then either the whole cut was written or nothing, which the next call sees.
+    """
+    await connection.execute(_SQL["make_aggregator"], transit)
+    for _ in range(ATTEMPTS_MAX):
+        day = await connection.fetchval(_CUT["fetch_open_day"], transit)
+        if day is None:
+            raise LookupError(f"transit account {transit} has no open day")
+        directory = await fetch_directory(connection, transit, day)
+        plan = await plan_cut(connection, transit, directory)
+        ordinal = await connection.fetchval(_SQL["next_ordinal"], transit, day)
+        facts = CutFacts(transit=transit, day=day, moment=now, register=register_number(transit, day, ordinal))
+        draft = compose(facts, plan.money, directory)
+        reissues = await _reissues(connection, transit, day, directory)
+        if not (plan.ranges or draft.orders or draft.recoveries or reissues):
+            return CutReport(cut=None, orders=(), ordered=0, carried=sum(one.lot.net for one in draft.carried))
+        draft = msgspec.structs.replace(draft, orders=(*draft.orders, *reissues))
+        try:
+            async with connection.transaction():
+                return await _Writing(connection, plan, facts, ordinal).write(draft)
+        except _Overtaken:
+            continue
+    raise AggregatorBusy(f"transit account {transit}: overtaken {ATTEMPTS_MAX} times")
+
+
+async def _reissues(connection: Connection, transit: ids.Transit, day: date, directory: Directory) -> tuple[DraftOrder, ...]:
+    """Return new orders for money that came back: one to one, once the recipient has other requisites or the same may be tried.
+
+    The purpose stays: it names the register that holds the lines.
+    """
+    made = []
+    for row in await connection.fetch(_SQL["list_reissue_due"], transit):
+        recipient = directory.recipients[row["recipient"]]
+        other = (recipient.account, recipient.bic) != (row["bank_account"], row["bic"])
+        screening = directory.stop_lists.screen(recipient.name, recipient.inn, day)
+        if not recipient.version or screening.verdict is Verdict.STOP or not (other or row["same_requisites"]):
+            continue
+        lots = tuple([part_of(part) for part in await connection.fetch(_SQL["list_parts"], row["transfer"])])
+        amount = sum(lot.net for _, lot in lots)
+        made.append(
+            DraftOrder(
+                recipient=recipient,
+                purpose_class=PurposeClass(row["class"]),
+                contract=row["contract"],
+                priority=row["priority"],
+                purpose=row["purpose"],
+                approvals=approvals_of(day, amount, screening.verdict, directory),
+                lots=lots,
+                reissues=row["transfer"],
+            )
+        )
+    return tuple(made)
+
+
+def part_of(row: Any) -> tuple[LotKey, Lot]:
+    """Turn a row of settlement.order_part into the lot that it was."""
+    return LotKey(row["account"], row["creditor"], row["capital"]), Lot(
+        gross=row["gross"],
+        claimed=row["claimed"],
+        commission=row["commission"],
+        recovered=row["recovered"],
+        since_cut=row["since_cut"],
+    )
+
+
+async def add_history(connection: Connection, transfer: int, step: Step) -> None:
+    """Add a state to an order's history, inside the open transaction."""
+    told = (step.state, step.at, step.told_by, step.reason, step.bank_number, step.bank_day, step.sequence)
+    await connection.execute(_SQL["add_history"], transfer, *told)
+
+
+async def record_entries(connection: Connection, entries: Sequence[JournalEntry]) -> tuple[ids.Sequence, ...]:
+    """Append entries of settlement to book 0 inside the open transaction; their places. Raises SettlementBroken."""
+    places: list[ids.Sequence] = []
+    for start in range(0, len(entries), BATCH_ENTRIES_MAX):
+        batch = entries[start : start + BATCH_ENTRIES_MAX]
+        offers = [Append(entry=entry, fingerprint=settlement_fingerprint(entry)) for entry in batch]
+        for offer, answer in zip(offers, await append(connection, ids.BOOK_WITHOUT_PAYER, offers), strict=True):
+            if answer.status is not AppendStatus.RECORDED or answer.sequence is None:
+                raise SettlementBroken(f"the ledger answers {answer.status.name} to {offer.entry.external_id}")
+            places.append(answer.sequence)
+    return tuple(places)
+
+
+class _Writing:
+    """One cut while it is written, inside its transaction."""
+
+    def __init__(self, connection: Connection, plan: Plan, facts: CutFacts, ordinal: int) -> None:
+        self._connection = connection
+        self._plan = plan
+        self._facts = facts
+        self._ordinal = ordinal
+
+    async def write(self, draft: Draft) -> CutReport:
+        """Compare, write rows and entries, and compare what only the ledger's lock makes certain; raises _Overtaken."""
+        connection, facts = self._connection, self._facts
+        await self._compare()
+        cut = await connection.fetchval(_SQL["add_cut"], facts.transit, facts.day, self._ordinal, facts.moment)
+        await self._add_ranges(cut)
+        words = await connection.fetchval(_SQL["fetch_ledger_words"])
+        keys = await self._order_keys(draft, words)
+        transfers = await self._add_orders(cut, draft.orders, keys)
+        await self._add_carried(cut, draft)
+        entries = [*_entries_beside(facts, draft, f"{words}-{facts.transit}-{cut}")]
+        entries += [
+            order_created(self._occasion(f"order/{key}/created"), _postings(order))
+            for key, order in zip(keys, draft.orders, strict=True)
+        ]
+        places = await record_entries(connection, entries)
+        created = places[len(entries) - len(keys) :]
+        for transfer, order, place in zip(transfers, draft.orders, created, strict=True):
+            await self._add_history(transfer, order, place)
+        await self._move(cut, draft)
+        return CutReport(cut=cut, orders=keys, ordered=draft.ordered, carried=sum(one.lot.net for one in draft.carried))
+
+    def _occasion(self, key: str) -> Occasion:
+        return Occasion(transit=self._facts.transit, key=key, event_at=self._facts.moment)
+
+    async def _compare(self) -> None:
+        """Hold the plan against what stands now, under the aggregator's lock."""
+        connection, facts = self._connection, self._facts
+        row = await connection.fetchrow(_SQL["lock_aggregator"], facts.transit)
+        ordinal = await connection.fetchval(_SQL["next_ordinal"], facts.transit, facts.day)
+        if row["last_cut"] != self._plan.last_cut or ordinal != self._ordinal:
+            raise _Overtaken
+        by_space: dict[int, list[Any]] = {}
+        promised: dict[tuple[int, int], int] = {}
+        for chain in await connection.fetch(_CUT["list_chains"], facts.transit):
+            by_space.setdefault(chain["space"], []).append(chain)
+            promised[chain["space"], chain["book"]] = chain["promised"]
+        for space, chains in by_space.items():
+            own = [one for one in self._plan.ranges if one.space == space]
+            if own and money_left(chains) < sum(one.promised - promised[space, one.book] for one in own):
+                raise _Overtaken
+
+    async def _add_ranges(self, cut: int) -> None:
+        ranges = self._plan.ranges
+        columns = [[getattr(one, name) for one in ranges] for name in ("space", "book", "after", "upto", "promised")]
+        await self._connection.execute(_SQL["add_ranges"], cut, self._facts.transit, *columns)
+
+    async def _order_keys(self, draft: Draft, words: str) -> tuple[str, ...]:
+        """Number the orders after those of the day, and make their keys of what never changes."""
+        facts = self._facts
+        last = await self._connection.fetchval(_SQL["last_number"], facts.transit, facts.day)
+        first = order_counter(str(last)) + 1 if last else 1
+        return tuple(
+            f"{words}-{facts.transit}-{facts.day:%Y%m%d}-{order.recipient.number}-{order.purpose_class.value}-{order_number(number)}"
+            for number, order in enumerate(draft.orders, start=first)
+        )
+
+    async def _add_orders(self, cut: int, orders: Sequence[DraftOrder], keys: Sequence[str]) -> tuple[int, ...]:
+        facts = self._facts
+        rows = [
+            (
+                key,
+                int(key.rpartition("-")[2]),
+                order.reissues,
+                order.recipient.number,
+                order.recipient.version,
+                order.purpose_class.value,
+                order.contract,
+                order.amount,
+                order.purpose,
+                order.priority,
+                order.approvals,
+            )
+            for key, order in zip(keys, orders, strict=True)
+        ]
+        columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * 11
+        made = await self._connection.fetch(_SQL["add_orders"], facts.transit, facts.day, cut, facts.moment, *columns)
+        numbers = {row["key"]: row["transfer"] for row in made}
+        parts = [
+            (numbers[key], *lot_key, lot.gross, lot.claimed, lot.commission, lot.recovered, lot.net, lot.since_cut)
+            for key, order in zip(keys, orders, strict=True)
+            for lot_key, lot in order.lots
+        ]
+        await self._connection.execute(
+            _SQL["add_parts"], cut, *([list(column) for column in zip(*parts, strict=True)] or [[]] * 10)
+        )
+        for order in orders:
+            if order.reissues is not None and await self._connection.fetchval(_SQL["drop_reissue_due"], order.reissues) is None:
+                raise _Overtaken
+        return tuple(numbers[key] for key in keys)
+
+    async def _add_history(self, transfer: int, order: DraftOrder, place: ids.Sequence) -> None:
+        connection, moment = self._connection, self._facts.moment
+        created = Step(state=TransferState.CREATED, at=moment, told_by=MAKER, sequence=place)
+        await add_history(connection, transfer, created)
+        if not order.approvals:
+            approved = Step(state=TransferState.APPROVED, at=moment, told_by=MAKER, reason=NO_APPROVAL_NEEDED)
+            await add_history(connection, transfer, approved)
+
+    async def _add_carried(self, cut: int, draft: Draft) -> None:
+        connection, facts = self._connection, self._facts
+        await connection.execute(_SQL["clear_carried"], facts.transit)
+        for key, lot, reason in [(one.key, one.lot, one.reason) for one in draft.carried]:
+            days = lot.aged(facts.day)
+            sums = (lot.gross, lot.claimed, lot.commission, lot.recovered, lot.net)
+            dated = (sorted(lot.periods), [one.day for one in days], [one.amount for one in days])
+            await connection.execute(_SQL["add_carried"], facts.transit, *key, *sums, *dated, reason, lot.since_cut or cut)
+        for (recipient, space), amount in sorted(draft.debts_after.items()):
+            await connection.execute(_SQL["set_debt"], facts.transit, recipient, space, amount)
+
+    async def _move(self, cut: int, draft: Draft) -> None:
+        """Close the cut; what is ordered never passes the money confirmed, at the very place of the last entry in book 0."""
+        connection, facts = self._connection, self._facts
+        ordered = await connection.fetchval(_SQL["move_aggregator"], facts.transit, cut, draft.ordered)
+        confirmed = await connection.fetchval(_SQL["fetch_confirmed_at_head"], facts.transit)
+        if ordered > confirmed:
+            raise SettlementBroken(f"transit account {facts.transit}: {ordered} kopecks ordered, {confirmed} confirmed")
+        if await connection.fetchval(_CUT["fetch_open_day"], facts.transit) != facts.day:
+            raise _Overtaken
+
+
+def _postings(order: DraftOrder) -> Iterable[tuple[ids.LedgerAccount, int]]:
+    return [(key.account, lot.net) for key, lot in order.lots]
+
+
+def _entries_beside(facts: CutFacts, draft: Draft, base: str) -> Iterable[JournalEntry]:
+    """Entries of a cut that are no orders: debts that arose, commission, debts kept back."""
+    for recipient, lots in sorted(draft.debts.items()):
+        occasion = Occasion(transit=facts.transit, key=f"debt/{base}/{recipient}", event_at=facts.moment)
+        yield debt_arisen(occasion, _receivable(facts, recipient), [(key.account, amount) for key, amount in lots.items()])
+    for one in draft.borne:
+        occasion = Occasion(transit=facts.transit, key=f"commission/{base}/{one.earner}-{one.bearer}", event_at=facts.moment)
+        debits = [(key.account, amount) for key, amount in one.netted.items()]
+        debits += [(_receivable(facts, one.bearer), one.claimed)] if one.claimed else []
+        yield commission_taken(occasion, ledger_account(AccountKind.FEE, facts.transit, one.earner), debits)
+    for recipient, lots in sorted(draft.recoveries.items()):
+        occasion = Occasion(transit=facts.transit, key=f"recovery/{base}/{recipient}", event_at=facts.moment)
+        yield debt_netted(occasion, _receivable(facts, recipient), [(key.account, amount) for key, amount in lots.items()])
+
+
+def _receivable(facts: CutFacts, recipient: int) -> ids.LedgerAccount:
+    return ledger_account(AccountKind.RECEIVABLE, facts.transit, recipient)

@@ -1,0 +1,106 @@
+"""When cuts are made: at the transit account's times of working days, and by hand at the end of a day (design W9).
+
+Orders leave as soon as they are approved, whenever that is.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import msgspec
+import structlog
+
+from ledger.feed import Connection
+from ledger.statements import load_statements
+from schemas.ids import Transit
+from services.calendar import is_working_day
+from services.settlement.orders import AggregatorBusy, CutReport, SettlementBroken, make_orders
+from services.settlement.registers import RegisterFaulty, send_registers
+
+_SQL = load_statements("services/settlement/pace.sql")
+
+SETTLE_PERIOD_S = 10
+CONNECT_TIMEOUT_S = 10
+STATEMENT_TIMEOUT_MS = 5_000
+LOOK_BACK_DAYS = 1
+"""A cut that was due while nothing ran is made up for within so many days; the next one takes its money anyway."""
+
+_log = structlog.get_logger("kopeck.settlement")
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """A transit account's times of cuts in the bank's zone, and when its last cut was made."""
+
+    transit: Transit
+    account: str
+    cut_times: tuple[time, ...]
+    time_zone: str
+    last_cut: datetime | None
+
+
+def cut_moment(pace: Pace, now: datetime) -> datetime | None:
+    """Return the newest time of a working day at which a cut was due, not later than ``now``; None when there is none."""
+    zone = ZoneInfo(pace.time_zone)
+    today = now.astimezone(zone).date()
+    moments = [
+        datetime.combine(today - timedelta(days=back), at, zone)
+        for back in range(LOOK_BACK_DAYS + 1)
+        for at in pace.cut_times
+        if is_working_day(today - timedelta(days=back))
+    ]
+    return max([moment for moment in moments if moment <= now], default=None)
+
+
+def is_cut_due(pace: Pace, now: datetime, tried: datetime | None) -> bool:
+    """Whether a cut is due at ``now``; ``tried`` is the last attempt, which may have had nothing to cut."""
+    due = cut_moment(pace, now)
+    done = [moment for moment in (pace.last_cut, tried) if moment is not None]
+    return due is not None and all(moment < due for moment in done)
+
+
+async def list_paces(connection: Connection) -> tuple[Pace, ...]:
+    """Return every transit account with an open day."""
+    rows = await connection.fetch(_SQL["list_paces"])
+    return tuple([Pace(**{**dict(row), "cut_times": tuple(row["cut_times"])}) for row in rows])
+
+
+async def settle_now(connection: Connection, now: datetime) -> tuple[CutReport, ...]:
+    """Cut every transit account and send what is approved: the end of a day, by hand."""
+    reports = []
+    for pace in await list_paces(connection):
+        reports.append(await make_orders(connection, pace.transit, now))
+        await send_registers(connection, pace.transit, now)
+    return tuple(reports)
+
+
+async def keep_settling(dsn: str, clock: Callable[[], datetime], stop: asyncio.Event) -> None:
+    """Cut at the times due and send what is approved until ``stop`` is set; a server that does not answer is asked again."""
+    tried: dict[Transit, datetime] = {}
+    while not stop.is_set():
+        try:
+            await _settle_once(dsn, clock(), tried)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            _log.warning("not_settled", error=repr(error))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), SETTLE_PERIOD_S)
+
+
+async def _settle_once(dsn: str, now: datetime, tried: dict[Transit, datetime]) -> None:
+    limits = {"statement_timeout": str(STATEMENT_TIMEOUT_MS), "enable_seqscan": "off"}
+    connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S, server_settings=limits)
+    try:
+        for pace in await list_paces(connection):
+            try:
+                if is_cut_due(pace, now, tried.get(pace.transit)):
+                    report = await make_orders(connection, pace.transit, now)
+                    tried[pace.transit] = now
+                    _log.info("cut_made", transit=pace.account, cut=report.cut, orders=len(report.orders), ordered=report.ordered)
+                for register in await send_registers(connection, pace.transit, now):
+                    _log.info("register_sent", transit=pace.account, register=register)
+            except (SettlementBroken, AggregatorBusy, RegisterFaulty, LookupError) as error:
+                _log.error("not_settled", transit=pace.account, reason=str(error))
+    finally:
+        await connection.close()

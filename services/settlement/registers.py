@@ -1,0 +1,101 @@
+"""Registers that leave: approved orders of a cut as one batch of delivery, in one transaction (design W9)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from ledger.feed import Connection
+from ledger.statements import load_statements
+from schemas.ids import Transit
+from schemas.transfer import BankParty, PurposeClass, Transfer, TransferBatch, TransferState
+from services.settlement.directory import fetch_payer
+from services.settlement.lots import Payer
+from services.settlement.orders import MAKER, Step, add_history
+from services.settlement.rules.bank_text import bank_text
+from services.settlement.rules.numbering import register_number
+from services.settlement.rules.order_fields import budget_fields
+from services.settlement.rules.validation import OrderFault, batch_faults
+
+_SQL = load_statements("services/settlement/registers.sql")
+_ORDERS = load_statements("services/settlement/orders.sql")
+
+ORDERS_MAX = 1_000
+"""Orders of one register; the rest of a cut leaves in the next."""
+WHAT = "transfer"
+"""Whose orders they are in delivery's register."""
+
+
+class RegisterFaulty(ValueError):
+    """A bank would refuse the register; nothing was sent. ``faults`` name the fields."""
+
+    def __init__(self, faults: Sequence[OrderFault]) -> None:
+        super().__init__("; ".join(f"{fault.field}: {fault.message}" for fault in faults))
+        self.faults = tuple(faults)
+
+
+async def send_registers(connection: Connection, transit: Transit, now: datetime) -> tuple[str, ...]:
+    """Hand every approved order that has not left to delivery, a register a cut; the registers' numbers.
+
+    Each register is a transaction of its own. Raises RegisterFaulty when the bank would refuse it: mostly the payer's own
+    requisites are not set (terms.py).
+    """
+    payer = await fetch_payer(connection, transit)
+    sent: list[str] = []
+    while True:
+        async with connection.transaction():
+            await connection.execute(_ORDERS["make_aggregator"], transit)
+            await connection.fetchrow(_ORDERS["lock_aggregator"], transit)
+            cuts = await connection.fetch(_SQL["list_cuts_to_send"], transit)
+            if not cuts:
+                return tuple(sent)
+            sent.append(await _send(connection, payer, cuts[0], now))
+
+
+async def _send(connection: Connection, payer: Payer, cut: Mapping[str, Any], now: datetime) -> str:
+    transit, day = payer.transit, cut["day"]
+    ordinal = cut["ordinal"] if cut["is_free"] else await connection.fetchval(_ORDERS["next_ordinal"], transit, day)
+    number = register_number(transit, day, ordinal)
+    orders = await connection.fetch(_SQL["list_orders_to_send"], cut["cut"], ORDERS_MAX)
+    batch = batch_of(number, day, payer.party, orders)
+    if faults := batch_faults(batch):
+        raise RegisterFaulty(faults)
+    register = await connection.fetchval(_SQL["add_register"], transit, day, ordinal, batch.count, batch.total_kopecks, now)
+    transfers = [order["transfer"] for order in orders]
+    await connection.execute(_SQL["send_orders"], register, transfers)
+    for transfer in transfers:
+        await add_history(connection, transfer, Step(state=TransferState.SENT, at=now, told_by=MAKER, reason=f"реестр {number}"))
+    key = f"{payer.party.account}/{number}"
+    await connection.execute(_SQL["add_outgoing"], register, payer.counterparty, key, msgspec.json.encode(batch))
+    return number
+
+
+def batch_of(number: str, day: date, payer: BankParty, orders: Sequence[Mapping[str, Any]]) -> TransferBatch:
+    """Return a register's content: every order with the requisites version that it was made with."""
+    transfers = tuple([_transfer(order, payer) for order in orders])
+    return TransferBatch(
+        register=number,
+        transit_account=payer.account,
+        day=day,
+        transfers=transfers,
+        total_kopecks=sum(transfer.amount_kopecks for transfer in transfers),
+        count=len(transfers),
+    )
+
+
+def _transfer(order: Mapping[str, Any], payer: BankParty) -> Transfer:
+    return Transfer(
+        key=order["key"],
+        number=str(order["number"]),
+        day=order["day"],
+        amount_kopecks=order["amount"],
+        payer=payer,
+        payee=BankParty(
+            name=bank_text(order["name"]), inn=order["inn"], kpp=order["kpp"], account=order["bank_account"], bic=order["bic"]
+        ),
+        purpose=order["purpose"],
+        purpose_class=PurposeClass(order["class"]),
+        priority=order["priority"],
+        budget=budget_fields(order["kbk"], order["oktmo"], order["day"]),
+    )

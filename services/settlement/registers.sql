@@ -1,0 +1,60 @@
+-- Registers of orders on their way to the bank, and registers of the payments that an order pays.
+
+-- name: list_cuts_to_send
+-- Cuts of a transit account that have approved orders not sent yet, the oldest first, with the register's place if it is free.
+SELECT c.cut, c.day, c.ordinal,
+    NOT EXISTS (SELECT FROM settlement.register r WHERE r.transit = c.transit AND r.day = c.day AND r.ordinal = c.ordinal) AS is_free
+FROM settlement.cut c
+WHERE c.transit = $1 AND EXISTS (SELECT FROM settlement.transfer_order o
+    WHERE o.cut = c.cut AND o.state = 1 AND o.register IS NULL) ORDER BY c.cut;
+
+-- name: list_orders_to_send
+-- Approved orders of a cut, locked, with the requisites they were made with.
+SELECT o.transfer, o.key, o.number, o.day, o.amount, o.purpose, o.class, o.priority, r.name, r.inn, r.kpp, q.bank_account, q.bic, q.kbk,
+    q.oktmo
+FROM settlement.transfer_order o JOIN reference.recipient r USING (recipient)
+  JOIN reference.requisites q ON q.recipient = o.recipient AND q.version = o.requisites
+WHERE o.cut = $1 AND o.state = 1 AND o.register IS NULL ORDER BY o.number LIMIT $2 FOR UPDATE OF o;
+
+-- name: add_register
+-- A register that leaves.
+INSERT INTO settlement.register (transit, day, ordinal, orders, total, sent_at) VALUES ($1, $2, $3, $4, $5, $6) RETURNING register;
+
+-- name: send_orders
+-- Orders of a register; 2 is SENT.
+UPDATE settlement.transfer_order SET register = $1, state = 2 WHERE transfer = ANY ($2::bigint[]);
+
+-- name: add_outgoing
+-- The register as an order of delivery.
+INSERT INTO delivery.outgoing (what, subject, counterparty, key, content) VALUES ('transfer', $1, $2, $3, $4);
+
+-- name: find_order
+-- An order with the cuts that its lines lie in: from its parts' first to that of the first order of its chain.
+WITH RECURSIVE chain AS (
+    SELECT o.transfer, o.reissues, o.cut FROM settlement.transfer_order o WHERE o.key = $1
+    UNION ALL
+    SELECT o.transfer, o.reissues, o.cut FROM chain c JOIN settlement.transfer_order o ON o.transfer = c.reissues)
+SELECT o.transfer, o.transit, o.amount, o.day, o.class,
+    (SELECT c.cut FROM chain c WHERE c.reissues IS NULL) AS last_cut
+FROM settlement.transfer_order o WHERE o.key = $1;
+
+-- name: list_ranges
+-- Ranges of the cuts of a transit account between two, with each cut's day.
+SELECT g.cut, c.day, g.space, g.book, g.after, g.upto, g.promised FROM settlement.cut_range g JOIN settlement.cut c USING (cut)
+WHERE g.transit = $1 AND g.cut BETWEEN $2 AND $3 ORDER BY g.cut, g.space, g.book;
+
+-- name: list_lines
+-- Payments of a passage within the ranges that touch some payable accounts: kopecks by account, creditor, pool and period.
+WITH wanted AS MATERIALIZED (SELECT * FROM unnest($5::int[], $6::bigint[], $7::bigint[]) AS w(space, after, upto))
+SELECT j.book, j.sequence, j.kind, j.personal_account, j.external_id, j.space, s.space AS chain, j.channel, j.event_at, j.value_date, a.number AS account_number, u.account,
+    coalesce(c.creditor, 0) AS creditor, coalesce(c.pool = 1, false) AS capital, coalesce(c.period, 0) AS period, p.service, -u.amount AS amount
+FROM ledger.journal j
+  CROSS JOIN LATERAL (SELECT coalesce((SELECT (one & 1099511627775)::int FROM unnest(j.accounts) AS one
+      WHERE one >> 40 = (2 << 16) + $1::int LIMIT 1), 0) AS space) s
+  JOIN wanted w ON w.space = s.space AND j.sequence > w.after AND j.sequence <= w.upto
+  CROSS JOIN LATERAL unnest(j.accounts, j.amounts, j.lines) WITH ORDINALITY AS u(account, amount, line, place)
+  LEFT JOIN reference.charge c ON c.personal_account = j.personal_account AND c.line = u.line
+  LEFT JOIN reference.personal_account a ON a.personal_account = j.personal_account
+  LEFT JOIN reference.payee p ON p.payee = (u.account & 1099511627775)
+WHERE j.book = $2 AND j.sequence > $3 AND j.sequence <= $4 AND u.account = ANY ($8::bigint[])
+ORDER BY j.sequence, u.place;

@@ -1,0 +1,35 @@
+-- Recognition of statement lines.
+
+-- name: find_transit
+-- The number of a transit account.
+SELECT transit FROM reference.transit_account WHERE account = $1;
+
+-- name: lock_line
+-- Let one taker of a line in at a time, to the end of the transaction.
+SELECT pg_advisory_xact_lock(hashtextextended('settlement.movement/' || $1::text, 0));
+
+-- name: is_taken
+-- Whether a line was taken before.
+SELECT EXISTS (SELECT FROM settlement.movement WHERE transit = $1 AND bank_id = $2);
+
+-- name: list_candidates
+-- Orders of a transit account by number, sum and the payee's account, dated since a day, and whether a line of the same direction
+-- has told of them.
+SELECT o.transfer, o.key, o.day, o.state,
+    EXISTS (SELECT FROM settlement.movement m WHERE m.transfer = o.transfer AND m.is_credit = $6) AS is_lined
+FROM settlement.transfer_order o
+  JOIN reference.requisites q ON q.recipient = o.recipient AND q.version = o.requisites
+WHERE o.transit = $1 AND o.number = ANY ($2::int[]) AND o.amount = $3 AND q.bank_account = $4 AND o.day >= $5 ORDER BY o.transfer;
+
+-- name: add_movement
+-- A line that was taken.
+INSERT INTO settlement.movement (transit, bank_id, day, is_credit, amount, number, document_day, counterparty_account,
+    counterparty_inn, purpose, seen_at, transfer, reason)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
+
+-- name: list_unrecognised
+-- Lines that are no order's, the newest first.
+SELECT t.account, m.bank_id, m.day, m.is_credit, m.amount, m.number, m.document_day, m.counterparty_account, m.counterparty_inn,
+    m.purpose, m.reason
+FROM settlement.movement m JOIN reference.transit_account t USING (transit)
+WHERE m.transfer IS NULL ORDER BY m.seen_at DESC, m.bank_id LIMIT $1;
