@@ -18,10 +18,21 @@ from ledger.statements import load_statements
 from schemas.ids import LedgerAccount
 from schemas.journal import EntryKind
 from schemas.outcome import SuspenseReason
+from schemas.transfer import TransferState
 
 PERIOD_S = 2.0
 TIMEOUT_S = 3
 LATEST_MAX = 8
+LEAVING_MAX = 5
+RECEIPTS = "receipt"
+Metrics = dict[str, Counter[str]]
+_READ = {
+    "kopeck_payments_total": ("answers", "answer"),
+    "kopeck_consumer_lag_entries": ("lags", "consumer"),
+    "kopeck_orders": ("orders", "state"),
+    "kopeck_orders_ended_total": ("ended", "state"),
+}
+"""Sample -> what it counts and the label it is counted by; of orders, the receipts'."""
 _SQL = load_statements("kopeck/statements/live.sql")
 _UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -39,6 +50,39 @@ class LatestEntry(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class LatestTransfer(msgspec.Struct, frozen=True, kw_only=True):
+    """A transfer order to show; ``state`` in words."""
+
+    number: int
+    recipient: str
+    amount: int
+    state: str
+
+
+class LatestReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered receipt to show, with its ФД and ФПД."""
+
+    at: str
+    issuer: str
+    total: int
+    fd: str
+    fpd: str
+
+
+class Leaving(msgspec.Struct, frozen=True, kw_only=True):
+    """What leaves the house. Kopecks: ``ordered`` and ``settled`` (executed or come back) are sums of the outgoing accounts.
+
+    ``orders`` counts orders of receipts by state, as the orders process last measured; ``done`` those since its start.
+    """
+
+    receipts: tuple[LatestReceipt, ...] = ()
+    transfers: tuple[LatestTransfer, ...] = ()
+    ordered: int = 0
+    settled: int = 0
+    orders: dict[str, int] = {}
+    done: int = 0
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One look at the house. Money in kopecks; ``by_recipient`` is owed now, ``by_kind`` credit less debit.
 
@@ -53,6 +97,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     answers: dict[str, int]
     per_second: float
     lag_entries: dict[str, int]
+    leaving: Leaving = Leaving()
     fault: str = ""
 
 
@@ -99,15 +144,29 @@ class Watcher:
             self._payees = dict.fromkeys(payees, "") | {
                 row["payee"]: row["name"] for row in await connection.fetch(_SQL["list_payees"])
             }
-        answers, lags = await self._scrape(session)
+        metrics = await self._scrape(session)
         return Snapshot(
             latest=tuple(self._entry(row) for row in latest),
             by_recipient=self._by_recipient(balances),
             by_kind=_by_kind(balances),
             trial_balance=sum(row["debit"] - row["credit"] for row in balances),
-            answers=answers,
-            per_second=self._rate(answers.get("recorded", 0)),
-            lag_entries=lags,
+            answers=metrics["answers"],
+            per_second=self._rate(metrics["answers"]["recorded"]),
+            lag_entries=metrics["lags"],
+            leaving=await self._leaving(connection, balances, metrics),
+        )
+
+    async def _leaving(
+        self, connection: "asyncpg.Connection[asyncpg.Record]", balances: list[asyncpg.Record], metrics: Metrics
+    ) -> Leaving:
+        outgoing = [row for row in balances if parts_of(row["account"]).kind is AccountKind.OUTGOING]
+        return Leaving(
+            receipts=tuple(map(_receipt, await connection.fetch(_SQL["list_receipts"], LEAVING_MAX))),
+            transfers=tuple(map(_transfer, await connection.fetch(_SQL["list_transfers"], LEAVING_MAX))),
+            ordered=sum(row["credit"] for row in outgoing),
+            settled=sum(row["debit"] for row in outgoing),
+            orders=metrics["orders"],
+            done=metrics["ended"]["done"],
         )
 
     def _entry(self, row: asyncpg.Record) -> LatestEntry:
@@ -141,19 +200,27 @@ class Watcher:
         before, self._counted = self._counted, (now, recorded)
         return max(0, recorded - before[1]) / (now - before[0]) if before else 0.0
 
-    async def _scrape(self, session: aiohttp.ClientSession) -> tuple[dict[str, int], dict[str, int]]:
+    async def _scrape(self, session: aiohttp.ClientSession) -> Metrics:
         async with session.get(self._metrics_url) as response:
             response.raise_for_status()
             text = await response.text()
-        answers: Counter[str] = Counter()
-        lags: Counter[str] = Counter()
+        read: Metrics = {name: Counter() for name in ("answers", "lags", "orders", "ended")}
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                if sample.name == "kopeck_payments_total":
-                    answers[sample.labels["answer"]] += int(sample.value)
-                elif sample.name == "kopeck_consumer_lag_entries":
-                    lags[sample.labels["consumer"]] += int(sample.value)
-        return dict(answers), dict(lags)
+                if sample.name in _READ and sample.labels.get("what", RECEIPTS) == RECEIPTS:
+                    kept, label = _READ[sample.name]
+                    read[kept][sample.labels[label]] += int(sample.value)
+        return read
+
+
+def _receipt(row: asyncpg.Record) -> LatestReceipt:
+    at = f"{row['registered_at']:%H:%M:%S}"
+    return LatestReceipt(at=at, issuer=row["name"], total=row["total"], fd=row["fd"], fpd=row["fpd"])
+
+
+def _transfer(row: asyncpg.Record) -> LatestTransfer:
+    state = TransferState(row["state"]).name.lower()
+    return LatestTransfer(number=row["number"], recipient=row["name"], amount=row["amount"], state=state)
 
 
 def _by_kind(balances: list[asyncpg.Record]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kopeck.endpoints import Endpoints
-from kopeck.live import PERIOD_S, LatestEntry, Snapshot, Watcher
+from kopeck.live import PERIOD_S, LatestEntry, Leaving, Snapshot, Watcher
 from kopeck.supervisor import Supervisor
 from schemas.money import roubles_for_people, roubles_from_kopecks
 
@@ -61,7 +61,9 @@ def _line(seen: Snapshot) -> str:
     lag = " ".join(f"{name}={count}" for name, count in sorted(seen.lag_entries.items()))
     owed = roubles_for_people(sum(seen.by_recipient.values()))
     fault = f" fault={seen.fault}" if seen.fault else ""
-    return f"{seen.per_second:.1f} payments/s | {answers} | owed {owed} ₽ | lag {lag} | trial balance {seen.trial_balance}{fault}"
+    paid = f"ordered {roubles_for_people(seen.leaving.ordered)} ₽ settled {roubles_for_people(seen.leaving.settled)} ₽"
+    parts = [f"{seen.per_second:.1f} payments/s", answers, f"owed {owed} ₽", paid, f"receipts {seen.leaving.done}", f"lag {lag}"]
+    return " | ".join([*parts, f"trial balance {seen.trial_balance}{fault}"])
 
 
 class Screen:
@@ -77,7 +79,7 @@ class Screen:
         columns = Table.grid(expand=True, padding=(0, 1))
         columns.add_column(ratio=2)
         columns.add_column(ratio=1)
-        columns.add_row(self._latest(seen), Group(self._numbers(seen), _recipients(seen)))
+        columns.add_row(self._latest(seen), Group(self._numbers(seen), _leaving(seen.leaving), _recipients(seen)))
         return Group(self._hints(seen), columns)
 
     def _latest(self, seen: Snapshot) -> RenderableType:
@@ -130,8 +132,20 @@ def _split(entry: LatestEntry, abreast: int) -> str:
     return "\n".join(lines)
 
 
-def _cell(name: str) -> str:
-    return f"{name[:NAME_CHARACTERS]:<{NAME_CHARACTERS}}"
+def _leaving(leaving: Leaving) -> RenderableType:
+    """Receipts at the tills and transfers at the bank: what is under way and the newest of each."""
+    table = Table(title="Leaving the house", expand=True, title_justify="left", show_header=False)
+    table.add_column("what", no_wrap=True, ratio=1)
+    table.add_column("₽", justify="right", no_wrap=True, width=AMOUNT_CHARACTERS)
+    waiting = ", ".join(f"{state} {count}" for state, count in sorted(leaving.orders.items()) if count)
+    table.add_row(f"receipts registered {leaving.done}{', ' + waiting if waiting else ''}", "")
+    for receipt in leaving.receipts:
+        table.add_row(f"  {receipt.at} ФД {receipt.fd} {receipt.issuer}", roubles_for_people(receipt.total))
+    table.add_row("transfers ordered", roubles_for_people(leaving.ordered))
+    table.add_row("  executed or come back", roubles_for_people(leaving.settled))
+    for transfer in leaving.transfers:
+        table.add_row(f"  {transfer.number} {transfer.state} {transfer.recipient}", roubles_for_people(transfer.amount))
+    return table
 
 
 def _recipients(seen: Snapshot) -> RenderableType:

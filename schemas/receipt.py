@@ -43,7 +43,7 @@ class PaymentObject(IntEnum):
     SERVICE = 4
     PAYMENT = 10
     AGENT_COMMISSION = 11
-    NON_OPERATING_GAIN = 16
+    NON_OPERATING_GAIN = 15
 
 
 class Vat(StrEnum):
@@ -103,7 +103,7 @@ class Supplier(msgspec.Struct, frozen=True, kw_only=True):
     phones: tuple[str, ...] = ()
 
 
-class ReceiptItem(msgspec.Struct, frozen=True, kw_only=True):
+class ReceiptItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One предмет расчёта, quantity 1: price = sum. ``vat`` is inside the sum. ``measure`` is tag 2108 (0: piece)."""
 
     name: str
@@ -135,7 +135,7 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True):
     wrong_sign: str = ""
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One receipt to be registered. Sums are kopecks; the items' sums, the payments' and ``total_kopecks`` are equal.
 
     ``client`` is the payer's e-mail or +7… phone (1008). ``settled_at`` is the moment of settlement, UTC. ``internet``: tag 1125.

@@ -38,13 +38,6 @@ _OBJECT_WORD = {
     PaymentObject.AGENT_COMMISSION: "agent_commission",
     PaymentObject.NON_OPERATING_GAIN: "non-operating_gain",
 }
-_OBJECT_NUMBER = {
-    PaymentObject.SERVICE: 4,
-    PaymentObject.PAYMENT: 10,
-    PaymentObject.AGENT_COMMISSION: 11,
-    PaymentObject.NON_OPERATING_GAIN: 15,
-}
-"""Tag 1212 as the tax service numbers it; v5 sends the number, v4 the word."""
 _MEASURE_UNIT = {0: "шт", 32: "м2", 42: "м3", 50: "кВт*ч", 51: "Гкал"}
 """Tag 2108 -> text of tag 1197 (ФФД 1.05, at most 16 characters)."""
 _VAT_FRACTION = {
@@ -230,7 +223,7 @@ def _item_v4(item: ReceiptItem, form: AtolForm, place: int) -> _Item:
 def _item_v5(item: ReceiptItem, form: AtolForm, place: int) -> _Item:
     if not 0 <= item.measure <= 255:
         raise ContentFault(f"items[{place}].measure", "expected 0 to 255 (2108)")
-    return msgspec.structs.replace(_item(item, form), measure=item.measure, payment_object=_OBJECT_NUMBER[item.subject])
+    return msgspec.structs.replace(_item(item, form), measure=item.measure, payment_object=int(item.subject))
 
 
 def _item(item: ReceiptItem, form: AtolForm) -> _Item:

@@ -13,7 +13,6 @@ from schemas.receipt import (
     MeansOfPayment,
     Operation,
     PaymentMethod,
-    PaymentObject,
     Receipt,
     ReceiptItem,
     TaxSystem,
@@ -51,13 +50,6 @@ _VAT = {
     Vat.VAT122: "CalculatedVat22122",
 }
 """Names of 5/105, 7/107, 22 and 22/122 per cent as a public client of Ferma 2.84 has them."""
-_OBJECT = {
-    PaymentObject.SERVICE: 4,
-    PaymentObject.PAYMENT: 10,
-    PaymentObject.AGENT_COMMISSION: 11,
-    PaymentObject.NON_OPERATING_GAIN: 15,
-}
-"""Tag 1212 as the tax service numbers it."""
 _MEASURE = {0: "PIECE", 32: "SQUARE_METER", 42: "CUBIC_METER", 50: "KILOWATT_HOUR", 51: "GIGACALORIE", 255: "OTHER"}
 """Tag 2108 -> Ferma's word."""
 _AGENT = {
@@ -203,7 +195,7 @@ def _item(item: ReceiptItem, form: FermaForm, place: int) -> _Item:
         vat=_VAT[item.vat],
         measure=_MEASURE[item.measure],
         payment_method=item.method,
-        payment_type=_OBJECT[item.subject],
+        payment_type=int(item.subject),
         payment_agent_info=_agent(item, form),
     )
 

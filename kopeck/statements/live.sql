@@ -17,3 +17,13 @@ SELECT account, sum(debit)::bigint AS debit, sum(credit)::bigint AS credit FROM 
 -- name: list_payees
 -- Names of recipients by payee number.
 SELECT p.payee, r.name, p.service FROM reference.payee p JOIN reference.recipient r USING (recipient)
+
+-- name: list_transfers
+-- The newest transfer orders.
+SELECT t.number, t.day, t.state, t.amount, t.class, r.name FROM settlement.transfer_order t
+JOIN reference.recipient r USING (recipient) ORDER BY t.transfer DESC LIMIT $1
+
+-- name: list_receipts
+-- The newest registered receipts.
+SELECT s.fd, s.fpd, s.total, s.registered_at, r.name FROM (SELECT * FROM fiscal.receipt ORDER BY number DESC LIMIT 4 * $1) f
+JOIN fiscal.sign s ON s.receipt = f.number JOIN reference.recipient r ON r.recipient = f.issuer ORDER BY f.number DESC LIMIT $1

@@ -119,13 +119,13 @@ CREATE TABLE fiscal.item_rule (
     kind smallint NOT NULL CONSTRAINT item_rule_kind CHECK (kind BETWEEN 0 AND 3),
     valid_from date NOT NULL,
     method smallint NOT NULL CONSTRAINT item_rule_method CHECK (method BETWEEN 1 AND 7),
-    subject smallint NOT NULL CONSTRAINT item_rule_subject CHECK (subject IN (4, 10, 11, 16)),
+    subject smallint NOT NULL CONSTRAINT item_rule_subject CHECK (subject IN (4, 10, 11, 15)),
     source text NOT NULL,
     CONSTRAINT item_rule_key PRIMARY KEY (kind, valid_from));
 INSERT INTO fiscal.item_rule (kind, valid_from, method, subject, source) VALUES
     (0, '2019-07-01', 4, 4, 'practice of ЖКУ: полный расчёт of the paid sum of the line [from memory M]'),
-    (1, '2019-07-01', 4, 4, 'penalty as a service of the same supply, or 16 внереализационный доход [from memory M]'),
-    (2, '2019-07-01', 4, 16, 'awarded court costs: внереализационный доход [from memory L]'),
+    (1, '2019-07-01', 4, 4, 'penalty as a service of the same supply, or 15 внереализационный доход [from memory M]'),
+    (2, '2019-07-01', 4, 15, 'awarded court costs: внереализационный доход [from memory L]'),
     (3, '2019-07-01', 3, 10, 'аванс, платёж: services of a future period are not known [from memory H]');
 
 INSERT INTO fiscal.vat (recipient, service, kind, period_from, rate, source) VALUES
