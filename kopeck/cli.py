@@ -26,6 +26,12 @@ COMMANDS = {
     "verify": "kopeck.commands.verify",
     "day": "kopeck.commands.day",
     "parked": "kopeck.commands.parked",
+    "transfers": "kopeck.commands.transfers",
+    "settle": "kopeck.commands.settle",
+    "contracts": "kopeck.commands.contracts",
+    "receipts": "kopeck.commands.receipts",
+    "orders": "kopeck.commands.orders",
+    "webhooks": "kopeck.commands.webhooks",
     "migrate": "kopeck.commands.migrate",
     "clean": "kopeck.commands.clean",
 }

@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 import msgspec
 
+from kopeck.following import Followed, follow_entry
 from ledger.balances import cut_at_entry, projected_balances
 from ledger.core.designation import designation_from_text, resolve_designation
 from ledger.core.entry import MOSCOW
@@ -106,6 +107,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     entry: EntryTold | None
     reversed_by: tuple[str, ...]
     parked: tuple[Parked, ...]
+    followed: Followed | None
 
 
 async def explain_refusal(connection: Connection, key: StoredKey) -> Explanation:
@@ -120,6 +122,7 @@ async def explain_refusal(connection: Connection, key: StoredKey) -> Explanation
         entry=None,
         reversed_by=(),
         parked=parked,
+        followed=None,
     )
 
 
@@ -140,6 +143,7 @@ async def explain_entry(connection: Connection, book: Book, sequence: Sequence) 
         entry=await _entry_told(connection, recorded, names),
         reversed_by=tuple([f"{at}:{place}" for at, place in await list_reversals(connection, recorded)]),
         parked=await list_parked(connection, entry.space, entry.external_id),
+        followed=await follow_entry(connection, recorded, names),
     )
 
 

@@ -19,26 +19,21 @@ from kopeck.child_log import start_log
 from kopeck.clock import utc_now
 from kopeck.connections import open_routes
 from kopeck.counterparties import CounterpartiesFile
+from kopeck.desks import make_desks
 from kopeck.supervisor import Lifeline
-from services.delivery.desk import Desks
 from services.delivery.http import HttpExchange, HttpTerms
 from services.delivery.line import Route
 from services.delivery.metrics import DeliveryMetrics
 from services.delivery.worker import Worker, WorkerTerms
 from services.fiscal.consumer import FiscalConsumer
-from services.fiscal.desk import FiscalDesk
 from services.lag import LagGauges
-from services.letters import WHAT as LETTER
-from services.letters import LettersDesk
+from services.letters import COUNTERPARTY as MAIL
 from services.runner import Runner
 from services.settlement.consumer import SettlementConsumer
-from services.settlement.desk import TransferDesk
 from services.settlement.orders import AggregatorBusy, SettlementBroken
 from services.settlement.pace import keep_settling, settle_now
 from services.settlement.registers import RegisterFaulty
 from services.webhooks.consumer import WebhooksConsumer
-from services.webhooks.desk import WHAT as WEBHOOK
-from services.webhooks.desk import WebhooksDesk
 from services.webhooks.endpoints import counterparty_of, target_finder
 from services.webhooks.guarded import GuardedResolver
 from services.webhooks.roster import keep_serving
@@ -69,15 +64,6 @@ class OrdersProcessOrders(msgspec.Struct, frozen=True, kw_only=True):
         return "OrdersProcessOrders(…)"
 
 
-def _desks() -> Desks:
-    return {
-        "receipt": FiscalDesk(utc_now),
-        "transfer": TransferDesk(utc_now),
-        WEBHOOK: WebhooksDesk(),
-        LETTER: LettersDesk(),
-    }
-
-
 class _Webhooks:
     """Makes workers for the endpoints there are; nobody's when there is no key to unseal secrets with."""
 
@@ -98,7 +84,7 @@ class _Webhooks:
     def worker(self, endpoints: tuple[int, ...]) -> Worker:
         """Return a worker that serves these endpoints."""
         routes = [Route(name=counterparty_of(one), counterparty=self._receiver(one)) for one in endpoints]
-        return Worker(self._dsn, routes, _desks(), terms=_terms(), hooks=self._metrics)
+        return Worker(self._dsn, routes, make_desks(), terms=_terms(), hooks=self._metrics)
 
     def _receiver(self, endpoint: int) -> WebhookReceiver:
         find = target_finder(self._pool, endpoint, self._sealer, utc_now)
@@ -121,7 +107,8 @@ async def _work(lifeline: Lifeline, orders: OrdersProcessOrders) -> None:
     async with AsyncExitStack() as stack:
         routes = await open_routes(orders.counterparties, stack)
         metrics = DeliveryMetrics()
-        worker = Worker(dsn, routes, _desks(), terms=_terms(), hooks=metrics)
+        letters = any(route.name == MAIL for route in routes)
+        worker = Worker(dsn, routes, make_desks(letters=letters), terms=_terms(), hooks=metrics)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(runner.run())
             tasks.create_task(worker.run())

@@ -36,6 +36,8 @@ from schemas.channel import Channel
 SERVERS_POLL_S = 1.0
 SERVERS_REST_S_MAX = 15.0
 LOG_BYTES_MAX = 50_000_000
+STOP_ORDER = {"workers": 1, "orders": 1, "sandbox": 2}
+"""After the gateways (0), which stop accepting first."""
 METRICS_FOLDER = "metrics"
 LOGS_FOLDER = "logs"
 
@@ -43,11 +45,12 @@ _log = structlog.get_logger("kopeck.run")
 
 
 class SandboxHouse(msgspec.Struct, frozen=True, kw_only=True):
-    """The sandbox's counterparties and the socket on which they answer, open in this process."""
+    """The sandbox's counterparties, the socket on which they answer, open in this process, and the file of its memory."""
 
     parties: tuple[SandboxParty, ...]
     listener_fd: int
     seed: int
+    memory: str = ""
 
 
 class OrdersHouse(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,12 +188,18 @@ def _child_specs(house: House, listener: socket.socket, metrics: Path) -> list[C
 
 
 def _other_specs(house: House, environ: dict[str, str]) -> list[ChildSpec]:
-    """Workers, and what the house has for its orders: the sandbox first, for the others call it."""
+    """Workers, and what the house has for its orders: the sandbox starts first and stops last, for the others call it."""
     services_dsn, log_level = house.connections.services_dsn, house.log_level
     children: list[tuple[str, str, msgspec.Struct, tuple[int, ...]]] = []
     if house.sandbox is not None:
         sandbox = house.sandbox
-        told = SandboxOrders(listener_fd=sandbox.listener_fd, parties=sandbox.parties, seed=sandbox.seed, log_level=log_level)
+        told = SandboxOrders(
+            listener_fd=sandbox.listener_fd,
+            parties=sandbox.parties,
+            seed=sandbox.seed,
+            memory=sandbox.memory,
+            log_level=log_level,
+        )
         children.append(("sandbox", "kopeck.sandbox_process", told, (sandbox.listener_fd,)))
     workers = WorkersOrders(services_dsn=services_dsn, log_level=log_level)
     children.append(("workers", "kopeck.workers_process", workers, ()))
@@ -211,6 +220,7 @@ def _other_specs(house: House, environ: dict[str, str]) -> list[ChildSpec]:
             environ=environ,
             log=house.folder / LOGS_FOLDER / f"{name}.log",
             pass_fds=fds,
+            stopped=STOP_ORDER[name],
         )
         for name, module, settings, fds in children
     ]

@@ -1,12 +1,15 @@
 """The sandbox's counterparties over HTTP: ``python -m kopeck.sandbox_process``, a child of kopeck/supervisor.py.
 
 One socket, a fake under each first segment of the path: ``/bank/registers`` is ``/registers`` of the fake named bank. What the
-fault profile loses is lost as on a network: the connection breaks without an answer. A fake's state lives as long as the process.
+fault profile loses is lost as on a network: the connection breaks without an answer. With a memory (kopeck/sandbox_memory.py) the
+fakes go on where the last run ended, like the real ones.
 """
 
 import asyncio
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -15,10 +18,11 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from connectors.sandbox.faults import FaultProfile, FaultyExchange
+from connectors.sandbox.faults import Fake, FaultProfile, FaultyExchange
 from kopeck.child_log import start_log
 from kopeck.clock import utc_now
 from kopeck.sandbox import make_fake
+from kopeck.sandbox_memory import Memory, Remembering
 from kopeck.supervisor import Lifeline
 from schemas.exchange import ExchangeFailed, HttpRequest
 
@@ -43,6 +47,7 @@ class SandboxOrders(msgspec.Struct, frozen=True, kw_only=True):
     listener_fd: int
     parties: tuple[SandboxParty, ...]
     seed: int
+    memory: str
     log_level: str
 
     def __repr__(self) -> str:
@@ -50,18 +55,18 @@ class SandboxOrders(msgspec.Struct, frozen=True, kw_only=True):
         return "SandboxOrders(…)"
 
 
-class _Doors:
-    """Answers HTTP by the fakes."""
+class SandboxDoors:
+    """Answers HTTP by the fakes; ``fakes`` are by name, for who wants to look into them."""
 
-    def __init__(self, orders: SandboxOrders) -> None:
+    def __init__(self, parties: Sequence[SandboxParty], seed: int, memory: Memory | None = None) -> None:
+        self.fakes: dict[str, Fake] = {party.name: make_fake(party.kind, party.options) for party in parties}
+        answering = self.fakes
+        if memory is not None:
+            memory.recall(self.fakes)
+            answering = {name: Remembering(fake, partial(memory.remember, name)) for name, fake in self.fakes.items()}
         self._exchanges = {
-            party.name: FaultyExchange(
-                make_fake(party.kind, party.options),
-                party.faults,
-                draw=Random(orders.seed + place).randrange,
-                now=utc_now,
-            )
-            for place, party in enumerate(orders.parties)
+            party.name: FaultyExchange(answering[party.name], party.faults, draw=Random(seed + place).randrange, now=utc_now)
+            for place, party in enumerate(parties)
         }
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -89,16 +94,26 @@ def _request(*parts: Any) -> web.BaseRequest:
     return web.BaseRequest(message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=BODY_BYTES_MAX)
 
 
-async def _serve(lifeline: Lifeline, orders: SandboxOrders) -> None:
-    lifeline.watch()
-    server = web.Server(_Doors(orders).answer, request_factory=_request)
+async def open_doors(doors: SandboxDoors, listener: socket.socket) -> web.ServerRunner:
+    """Answer on a listening socket until the runner that is returned is cleaned up."""
+    server = web.Server(doors.answer, request_factory=_request)
     runner = web.ServerRunner(server, shutdown_timeout=STOP_TIMEOUT_S)
     await runner.setup()
-    await web.SockSite(runner, socket.socket(fileno=orders.listener_fd)).start()
+    await web.SockSite(runner, listener).start()
+    return runner
+
+
+async def _serve(lifeline: Lifeline, orders: SandboxOrders) -> None:
+    lifeline.watch()
+    memory = Memory(Path(orders.memory)) if orders.memory else None
+    doors = SandboxDoors(orders.parties, orders.seed, memory)
+    runner = await open_doors(doors, socket.socket(fileno=orders.listener_fd))
     lifeline.ready()
     _log.info("sandbox_ready", parties=[party.name for party in orders.parties])
     await lifeline.stop.wait()
     await runner.cleanup()
+    if memory is not None:
+        memory.close()
 
 
 def main() -> None:

@@ -51,7 +51,10 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What a child is started from; ``settings`` is one line of JSON, ``pass_fds`` are inherited under their numbers."""
+    """What a child is started from; ``settings`` is one line of JSON, ``pass_fds`` are inherited under their numbers.
+
+    Children are stopped in the order of ``stopped``, those of one number together.
+    """
 
     name: str
     module: str
@@ -59,6 +62,7 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
     environ: dict[str, str]
     log: Path
     pass_fds: tuple[int, ...] = ()
+    stopped: int = 0
 
     def __repr__(self) -> str:
         """Name the child without its secrets."""
@@ -143,7 +147,7 @@ class Child:
 
 
 class Supervisor:
-    """The children of one run, started together and stopped in order: those that serve a socket, then the others."""
+    """The children of one run, started together and stopped in their order: who is called by others ends after them."""
 
     def __init__(
         self,
@@ -178,10 +182,8 @@ class Supervisor:
         await asyncio.gather(*(child.ready.wait() for child in self.children))
 
     async def _stop(self) -> None:
-        gateways = [child for child in self.children if child.spec.pass_fds]
-        others = [child for child in self.children if not child.spec.pass_fds]
-        for group in (gateways, others):
-            await asyncio.gather(*(child.stop() for child in group))
+        for place in sorted({child.spec.stopped for child in self.children}):
+            await asyncio.gather(*(child.stop() for child in self.children if child.spec.stopped == place))
 
 
 async def open_listener(host: str, port: int) -> socket.socket:

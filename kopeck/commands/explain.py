@@ -1,4 +1,4 @@
-"""``kopeck explain``: a payment from its notification to the balances it left, with the reason of every kopeck."""
+"""``kopeck explain``: a payment from its notification to its receipts and transfers, with the reason of every kopeck."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from rich.table import Table
 from kopeck.commands.options import data_option
 from kopeck.commands.reading import console, json_option, place_of, print_json, read_ledger
 from kopeck.explanation import EntryTold, Explanation, Notified, StepTold, TableTold, explain_entry, explain_refusal
+from kopeck.following import Followed
 from ledger.feed import Connection
 from ledger.history import HistoryBroken, StoredKey, list_keys
 from schemas.ids import Book, Sequence
@@ -80,6 +81,9 @@ def print_explanation(out: Console, explanation: Explanation) -> None:
         _print_entry(out, explanation.entry)
     for place in explanation.reversed_by:
         out.print(f"Reversed by entry {place}.")
+    if explanation.followed is not None:
+        _print_receipts(out, explanation.followed)
+        _print_money(out, explanation.followed)
     for parked in explanation.parked:
         state = f"resolved by {parked.resolved_by}" if parked.resolved_at else "waits for a person"
         out.print(f"Parked ({parked.what}) at {parked.seen_at:%Y-%m-%d %H:%M:%S} UTC, {state}: {parked.content}")
@@ -140,4 +144,34 @@ def _print_entry(out: Console, entry: EntryTold) -> None:
         sides = (amount, "") if posting.amount_kopecks > 0 else ("", amount)
         line = str(posting.line) if posting.line else ""
         shown.add_row(posting.account, line, *sides, roubles_for_people(posting.balance_after_kopecks))
+    out.print(shown)
+
+
+def _print_receipts(out: Console, followed: Followed) -> None:
+    if not followed.receipts_decided:
+        out.print("RECEIPTS: the fiscal service has not read the entry yet")
+    if followed.receipts:
+        shown = Table("receipt", "operation", "issuer", "state", "ФН / ФД / ФПД", "link or reason", title="RECEIPTS")
+        shown.title_justify = "left"
+        shown.add_column("total", justify="right", no_wrap=True)
+        for one in followed.receipts:
+            sign = f"{one.fn} / {one.fd} / {one.fpd}" if one.fn else f"due {one.deadline:%Y-%m-%d %H:%M} UTC"
+            row = (str(one.number), one.operation, one.issuer, one.state, sign, one.link or one.reason)
+            shown.add_row(*row, roubles_for_people(one.total_kopecks))
+        out.print(shown)
+    for omission in followed.without_receipt:
+        whose = f" of {omission.issuer}" if omission.issuer else ""
+        out.print(f"No receipt for {roubles_for_people(omission.amount_kopecks)} ₽{whose}: {omission.reason}")
+
+
+def _print_money(out: Console, followed: Followed) -> None:
+    if not followed.money:
+        return
+    shown = Table("payee", title="WHERE THE MONEY IS", title_justify="left")
+    for title in ("amount", "commission"):
+        shown.add_column(title, justify="right", no_wrap=True)
+    shown.add_column("where", overflow="fold")
+    for one in followed.money:
+        commission = roubles_for_people(one.commission_kopecks) if one.commission_kopecks else ""
+        shown.add_row(one.payee, roubles_for_people(one.amount_kopecks), commission, one.told)
     out.print(shown)

@@ -1,4 +1,4 @@
-"""``kopeck load``: reference data and charges from files, whole or not at all (docs/loading.md)."""
+"""``kopeck load``: reference data, charges and the tables of receipts from files, whole or not at all (docs/loading.md)."""
 
 import asyncio
 import getpass
@@ -21,6 +21,7 @@ from kopeck.commands.options import data_option
 from kopeck.config import ConfigError, read_config
 from kopeck.embedded.servers import connect_or_start
 from schemas.money import roubles_for_people
+from services.fiscal import loading as fiscal
 from services.reference.approve import ApprovalRefused, approve_requisites
 from services.reference.faults import FaultyFile, RowFault
 from services.reference.load_accounts import load_accounts
@@ -61,7 +62,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 
 @click.group()
 def load() -> None:
-    """Load recipients, personal accounts and charges from CSV or JSON Lines files.
+    """Load reference data, charges and the tables of receipts from CSV or JSON Lines files.
 
     A file is loaded whole or not at all; faults are listed by line number and field, with exit code 2.
     """
@@ -121,6 +122,27 @@ def approve(code: str, version: int, by: str, data_dir: Path | None) -> None:
     except ApprovalRefused as error:
         raise Refused(str(error)) from error
     click.echo(f"Version {version} of {code} {'is approved' if done else 'was approved before'}.")
+
+
+def _add_fiscal(name: str, loader: Loader, help_text: str) -> None:
+    """Add a command that loads one of the tables of receipts."""
+
+    @load.command(name, help=help_text)
+    @file_argument
+    @data_option
+    @by_option
+    @json_option
+    def fiscal_table(file: Path, data_dir: Path | None, by: str, as_json: bool) -> None:
+        _run_load(file, loader, Options(data_dir=data_dir, by=by, as_json=as_json))
+
+
+_add_fiscal("companies", fiscal.load_companies, "Load who issues fiscal receipts, and through which till's operator.")
+_add_fiscal("services", fiscal.load_services, "Load how services are called on receipts.")
+_add_fiscal("vat", fiscal.load_vat, "Load VAT rates by recipient, service, kind and period.")
+_add_fiscal("agencies", fiscal.load_agencies, "Load agency contracts: whose lines stand in an agent's receipt.")
+_add_fiscal("decisions", fiscal.load_decisions, "Load rows of the table that decides who issues a receipt.")
+_add_fiscal("item-rules", fiscal.load_item_rules, "Load how lines of a kind are registered (tags 1214 and 1212).")
+_add_fiscal("contacts", fiscal.load_contacts, "Load where payers want their receipts: personal data, erased on demand.")
 
 
 def _with_services(data_dir: Path | None, run: Callable[[str], Coroutine[Any, Any, T]]) -> T:

@@ -36,10 +36,11 @@ def read_ledger(data_dir: Path | None, read: Callable[[Connection], Awaitable[An
     """Run ``read`` on a connection of the reader's role; a ledger that is not there or not migrated ends the command."""
     config = ledger_config(data_dir)
     with connect_or_start(config.data_dir, config) as connections:
-        return asyncio.run(_with_connection(connections.reader_dsn, read))
+        return asyncio.run(with_connection(connections.reader_dsn, read))
 
 
-async def _with_connection(dsn: str, read: Callable[[Connection], Awaitable[Answer]]) -> Answer:
+async def with_connection(dsn: str, read: Callable[[Connection], Awaitable[Answer]]) -> Answer:
+    """Run ``read`` on a connection of its own; a ledger that is not migrated ends the command."""
     connection = await asyncpg.connect(dsn)
     try:
         return await read(connection)

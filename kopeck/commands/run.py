@@ -69,11 +69,12 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outside(msgspec.Struct, frozen=True, kw_only=True):
-    """The counterparties of a run; ``bank`` is the sandbox's."""
+    """The counterparties of a run; ``bank`` is the sandbox's, and new when it remembers nothing."""
 
     orders: OrdersHouse
     sandbox: SandboxHouse | None = None
     bank: SandboxBank | None = None
+    bank_is_new: bool = False
 
 
 @click.command()
@@ -174,8 +175,11 @@ async def _outside(options: RunOptions, folder: Path) -> Outside:
     sandbox = demo_sandbox(folder, base_url_of(LOOPBACK, listener.getsockname()[1]), utc_now())
     return Outside(
         orders=OrdersHouse(counterparties=sandbox.file, local_webhooks=True, cut_every_s=DEMO_CUT_EVERY_S),
-        sandbox=SandboxHouse(parties=sandbox.parties, listener_fd=listener.detach(), seed=options.wish.seed),
+        sandbox=SandboxHouse(
+            parties=sandbox.parties, listener_fd=listener.detach(), seed=options.wish.seed, memory=str(sandbox.memory)
+        ),
         bank=SandboxBank(sandbox.bank_url, TRANSIT_ACCOUNT),
+        bank_is_new=sandbox.is_new,
     )
 
 
@@ -216,7 +220,8 @@ async def _accompany(
     endpoints, supervisor, stop = served
     together: list[Awaitable[None]] = [show_house(endpoints, supervisor, stop)]
     if options.traffic and prepared.payable and outside.bank is not None:
-        wish = TrafficWish(seed=options.wish.seed, rate=options.rate, standing_kopecks=prepared.standing_kopecks)
+        standing = prepared.standing_kopecks if outside.bank_is_new else 0
+        wish = TrafficWish(seed=options.wish.seed, rate=options.rate, standing_kopecks=standing)
         sending = Traffic(endpoints.channels, prepared.payable, outside.bank, wish=wish, utc_now=utc_now)
         together.append(sending.run(stop))
     if options.duration_s:

@@ -1,4 +1,4 @@
-"""``kopeck verify``: hold the whole ledger against itself, and name the first place where it is not what it must be."""
+"""``kopeck verify``: hold the ledger and its orders against themselves, and name the first place that is not as it must be."""
 
 import asyncio
 import gc
@@ -13,13 +13,17 @@ from time import monotonic
 
 import asyncpg
 import click
+import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from kopeck.clock import utc_now
 from kopeck.commands.options import data_option
 from kopeck.commands.reading import json_option, ledger_config, print_json
 from kopeck.embedded.servers import connect_or_start
+from kopeck.orders_audit import OrderDivergence, OrdersAudit, audit_orders_of_ledger
 from ledger.audit import Job, Plan, Result, conclude, connect_for_audit, plan_audit, run_job
+from ledger.core.entry import MOSCOW
 from ledger.core.verification import Divergence
 
 JOBS_MAX = 64
@@ -34,10 +38,12 @@ EXIT_DIVERGED = 1
 @click.option("--jobs", type=click.IntRange(1, JOBS_MAX), help="Processes; as many as there are processors by default.")
 @json_option
 def verify(data_dir: Path | None, jobs: int | None, as_json: bool) -> None:
-    """Re-derive every split, chain and balance from the journal.
+    """Re-derive every split, chain and balance from the journal, then hold every order against it.
 
     Checked: gapless sequences, time that never runs backwards, the account's chain, balanced entries, payment keys, every
     payment's split from its table, the digests at the heads, the balances read model, trial balance, daily identity.
+    Then what left the house: no transit account ever has more ordered than confirmed, cuts tile the books, orders are their
+    parts, every payable is explained; receipts and reasons sum to the payments; deliveries stand where they can.
     Exit code 1 and the first divergence when something is not as it must be.
     """
     config = ledger_config(data_dir)
@@ -45,15 +51,27 @@ def verify(data_dir: Path | None, jobs: int | None, as_json: bool) -> None:
     with connect_or_start(config.data_dir, config) as connections:
         try:
             plan, divergence = verify_ledger(connections.reader_dsn, jobs or os.cpu_count() or 1, shown=not as_json)
-        except asyncpg.UndefinedTableError as error:
+            today = utc_now().astimezone(MOSCOW).date()
+            orders = asyncio.run(audit_orders_of_ledger(connections.reader_dsn, connections.services_dsn, today))
+        except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
             raise click.ClickException("this ledger is not migrated yet: run kopeck migrate") from error
     milliseconds = int((monotonic() - began) * 1000)
+    found = _Verified(plan=plan, divergence=divergence or orders.first, orders=orders, milliseconds=milliseconds)
     if as_json:
-        print_json(_answer(plan, divergence, milliseconds))
+        print_json(_answer(found))
     else:
-        _print(plan, divergence, milliseconds)
-    if divergence is not None:
+        _print(found)
+    if found.divergence is not None:
         raise SystemExit(EXIT_DIVERGED)
+
+
+class _Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found, and how long it took."""
+
+    plan: Plan
+    divergence: Divergence | OrderDivergence | None
+    orders: OrdersAudit
+    milliseconds: int
 
 
 def verify_ledger(dsn: str, jobs: int, *, shown: bool) -> tuple[Plan, Divergence | None]:
@@ -124,23 +142,35 @@ class _Shown:
         self._progress.update(self._task, completed=entries)
 
 
-def _answer(plan: Plan, divergence: Divergence | None, milliseconds: int) -> dict[str, object]:
+def _answer(found: _Verified) -> dict[str, object]:
+    plan, orders = found.plan, found.orders
     return {
-        "verified": divergence is None,
+        "verified": found.divergence is None,
         "entries": plan.entries,
         "heads": {str(book): head for book, head in plan.heads.items()},
         "balances_read_to": {str(book): sequence for book, sequence in plan.cursors.items()},
-        "milliseconds": milliseconds,
-        "divergence": divergence,
+        "orders": {"transfers": orders.transfers, "receipts": orders.receipts, "deliveries": orders.deliveries},
+        "order_divergences": len(orders.divergences),
+        "overdue": orders.overdue,
+        "milliseconds": found.milliseconds,
+        "divergence": found.divergence,
     }
 
 
-def _print(plan: Plan, divergence: Divergence | None, milliseconds: int) -> None:
+def _print(found: _Verified) -> None:
+    divergence, plan, orders = found.divergence, found.plan, found.orders
+    if isinstance(divergence, OrderDivergence):
+        more = len(orders.divergences) - 1
+        click.echo(f"DIVERGENCE in {divergence.where}: {divergence.what}{f' (and {more} more)' if more else ''}")
+        return
     if divergence is not None:
         place = f"entry {divergence.book}:{divergence.sequence}" if divergence.sequence else f"book {divergence.book}"
         click.echo(f"DIVERGENCE at {place}: {divergence.what}")
         return
-    rate = plan.entries * 1000 // max(milliseconds, 1)
-    click.echo(f"verified: {plan.entries} entries in {len(plan.heads)} books, {milliseconds} ms, {rate} entries/s")
+    rate = plan.entries * 1000 // max(found.milliseconds, 1)
+    click.echo(f"verified: {plan.entries} entries in {len(plan.heads)} books, {found.milliseconds} ms, {rate} entries/s")
     for book, head in plan.heads.items():
         click.echo(f"  book {book}: to sequence {head}; balances read model to {plan.cursors.get(book, 0)}")
+    click.echo(f"  orders: {orders.transfers} transfers, {orders.receipts} receipts, {orders.deliveries} deliveries")
+    if orders.overdue:
+        click.echo(f"  {orders.overdue} sums wait on a transit account longer than they may: kopeck transfers waiting")

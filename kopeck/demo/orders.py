@@ -1,7 +1,7 @@
 """Where the demo's orders go: tills of every organisation and the bank that holds the transit account, all in the sandbox.
 
-The sandbox forgets everything when it ends. So every start gives its tills new fiscal storages (ФН), as tills get them, and the
-bank is told what stood on the transit account.
+The sandbox's memory stands in the folder. One that has grown too long is set aside at a start: the tills then get new fiscal
+storages (ФН), as real ones do, and the bank is told what stands on the transit account by the books.
 """
 
 import sys
@@ -29,15 +29,18 @@ SIGNER = "Kopeck sandbox"
 NETWORK = FaultProfile(refused=3, lost_before=3, lost_after=5, broken=3, busy=6)
 """Every fiftieth exchange of the demo goes wrong in some way."""
 TILL = {"queue_ms": 400, "queue_spread_ms": 800, "timeouts_permille": 10}
+MEMORY_BYTES_MAX = 200_000_000
 BANK_FAULTS = {"delay_ms": 4_000, "refused_permille": 5, "held_permille": 5, "held_ms": 60_000}
 
 
 class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
-    """Counterparties as the house knows them and as the sandbox plays them."""
+    """Counterparties as the house knows them and as the sandbox plays them; ``is_new``: its memory begins with this start."""
 
     file: CounterpartiesFile
     parties: tuple[SandboxParty, ...]
     bank_url: str
+    memory: Path
+    is_new: bool
 
 
 def till_of(recipient: Recipient) -> str:
@@ -54,6 +57,7 @@ def has_till(recipient: Recipient) -> bool:
 def demo_sandbox(folder: Path, base_url: str, now: datetime) -> Sandbox:
     """Arrange the sandbox under an address; the signing key is made once a folder."""
     key, certificate = make_sandbox_key(folder / "signer", subject=SIGNER, now=now)
+    generation, memory = _memory(folder / "sandbox")
     recipients = [one for one in list_recipients() if has_till(one)]
     bank_url = f"{base_url}/{BANK}"
     return Sandbox(
@@ -61,9 +65,21 @@ def demo_sandbox(folder: Path, base_url: str, now: datetime) -> Sandbox:
             counterparty=(*(_till(one, base_url) for one in recipients), _bank(bank_url)),
             sign_command=(sys.executable, "-m", "kopeck.sandbox_signer", "--key", str(key)),
         ),
-        parties=(*_tills(recipients, base_url, now), _bank_party(certificate)),
+        parties=(*_tills(recipients, base_url, generation), _bank_party(certificate)),
         bank_url=bank_url,
+        memory=memory,
+        is_new=not memory.exists(),
     )
+
+
+def _memory(folder: Path) -> tuple[int, Path]:
+    """Number and file of the memory to go on with; a new one after one that is too long."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    generation = max((int(file.stem) for file in folder.glob("*.memory")), default=1)
+    path = folder / f"{generation}.memory"
+    if path.exists() and path.stat().st_size > MEMORY_BYTES_MAX:
+        generation += 1
+    return generation, folder / f"{generation}.memory"
 
 
 def write_companies(path: Path) -> Path:
@@ -134,11 +150,11 @@ def _till(recipient: Recipient, base_url: str) -> CounterpartySection:
     return CounterpartySection(name=name, kind=kind, at_once=TILLS_AT_ONCE, table=table)
 
 
-def _tills(recipients: Iterable[Recipient], base_url: str, now: datetime) -> Iterable[SandboxParty]:
+def _tills(recipients: Iterable[Recipient], base_url: str, generation: int) -> Iterable[SandboxParty]:
     for place, recipient in enumerate(recipients):
         name = till_of(recipient)
         path = _path(name)
-        till = {**TILL, "seed": place, "fn": f"99{int(now.timestamp()):012d}{place:02d}"}
+        till = {**TILL, "seed": place, "fn": f"99{generation:012d}{place:02d}"}
         options = {"inn": recipient.inn, "public_url": f"{base_url}/{path}", "till": till}
         yield SandboxParty(name=path, kind=name.partition(":")[0], options=options, faults=NETWORK)
 

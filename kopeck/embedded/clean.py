@@ -13,6 +13,8 @@ OWN_NAMES = (
     "endpoints.json",
     "demo-channels.toml",
     "town",
+    "sandbox",
+    "signer",
     "logs",
     "servers.json",
     "metrics",

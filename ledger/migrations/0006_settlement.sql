@@ -56,6 +56,10 @@ CREATE TABLE settlement.commission_terms (
     CONSTRAINT commission_terms_key PRIMARY KEY (creditor, valid_from),
     CONSTRAINT commission_bearers CHECK (principal_weight >= 0 AND recipients_weight >= 0 AND principal_weight + recipients_weight > 0));
 
+-- How services are called in the purpose of an order; one without a name is left out there.
+CREATE TABLE settlement.service_name (
+    service text PRIMARY KEY,
+    name text NOT NULL CONSTRAINT service_name_length CHECK (char_length(name) BETWEEN 1 AND 60));
 -- From which amount on an order leaves only when two people have approved it, by date.
 CREATE TABLE settlement.approval_limit (
     since date PRIMARY KEY,
@@ -107,7 +111,7 @@ CREATE TABLE settlement.promise (
     total bigint NOT NULL,
     last_sequence bigint NOT NULL,
     CONSTRAINT promise_key PRIMARY KEY (transit, space, book)) WITH (fillfactor = 50);
--- Corrections only, so that a cut finds those of entries it has ordered without reading pages.
+-- Corrections only, so that a cut finds those of entries cut earlier without reading pages.
 CREATE TABLE settlement.promise_correction (
     transit int NOT NULL,
     space int NOT NULL,
@@ -139,7 +143,8 @@ CREATE TABLE settlement.cut (
     made_at timestamptz NOT NULL,
     CONSTRAINT settlement_cut_once UNIQUE (transit, day, ordinal));
 -- after < sequence <= upto of a book, for one clearing account. Every range starts where another ends, and no two start at one
--- place: they are one chain from the beginning, so they tile the book without gap or overlap. promised is the running total at upto.
+-- place: they are one chain from the beginning, so they tile the book without gap or overlap. promised is what the chain's entries
+-- up to there promise; corrections, and what they correct in the same cut, count for nothing (see settlement.taken_back).
 CREATE TABLE settlement.cut_range (
     cut bigint NOT NULL REFERENCES settlement.cut,
     transit int NOT NULL,
@@ -155,6 +160,20 @@ CREATE TABLE settlement.cut_range (
     CONSTRAINT cut_range_end UNIQUE (transit, space, book, upto),
     CONSTRAINT cut_range_no_gap FOREIGN KEY (transit, space, book, follows)
         REFERENCES settlement.cut_range (transit, space, book, upto));
+
+-- Corrections beyond the ranges of what a cut holds: taken by the first cut that sees them, wherever they stand, since waiting for
+-- money in front of them would leave their recipients' payables below nought. amount is what an earlier cut counted as promised
+-- and is no more; nought where the corrected entry is of the very cut that takes the correction, which counts neither.
+CREATE TABLE settlement.taken_back (
+    transit int NOT NULL,
+    space int NOT NULL,
+    book smallint NOT NULL,
+    sequence bigint NOT NULL,
+    amount bigint NOT NULL CONSTRAINT taken_back_amount CHECK (amount >= 0),
+    original_cut bigint NOT NULL REFERENCES settlement.cut,
+    cut bigint NOT NULL REFERENCES settlement.cut,
+    CONSTRAINT taken_back_once PRIMARY KEY (transit, space, book, sequence));
+CREATE INDEX taken_back_cut ON settlement.taken_back (cut);
 
 -- Funded money that a cut did not order, by lot, and why; it enters the next cut. A lot is a payable (or fee) account and the
 -- creditor whose lines the money paid (0: unknown). gross is what its lines sum to, claimed what was turned into debts of the
@@ -304,7 +323,7 @@ CREATE TABLE settlement.parked_result (
 GRANT USAGE ON SCHEMA settlement TO kopeck_services, kopeck_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA settlement TO kopeck_services, kopeck_reader;
 GRANT INSERT ON ALL TABLES IN SCHEMA settlement TO kopeck_services;
-GRANT UPDATE ON settlement.transit_terms, settlement.promise, settlement.confirmed, settlement.debt TO kopeck_services;
+GRANT UPDATE ON settlement.transit_terms, settlement.service_name, settlement.promise, settlement.confirmed, settlement.debt TO kopeck_services;
 GRANT UPDATE (last_cut, ordered) ON settlement.aggregator TO kopeck_services;
 GRANT DELETE ON settlement.carried TO kopeck_services;
 GRANT UPDATE (state, register) ON settlement.transfer_order TO kopeck_services;

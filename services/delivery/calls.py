@@ -9,7 +9,7 @@ from ledger.feed import Connection
 from schemas.delivery import Accepted, Answer, Done, Outgoing, Refused, Unknown
 from services.delivery.desk import Desk
 
-UNREACHABLE = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
+UNREACHABLE = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError)
 """PostgreSQL is away or does not do what delivery itself asks of it: the same must be tried again as it is."""
 CONTENDED = (
     asyncpg.TransactionRollbackError,
@@ -18,6 +18,13 @@ CONTENDED = (
     asyncpg.InsufficientResourcesError,
 )
 """The transaction met others or took too long: it may succeed when tried again, better alone."""
+
+
+def heed_cancellation() -> None:
+    """Raise CancelledError in a task that was cancelled: a connection lost meanwhile puts its own error in that one's place."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 class Bug(Exception):

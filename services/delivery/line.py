@@ -9,7 +9,7 @@ import structlog
 
 from schemas.delivery import Answer, Counterparty, NotTaken, OrderNumber, Unknown
 from services.delivery.breaker import Breaker, BreakerState
-from services.delivery.calls import UNREACHABLE, Bug, call
+from services.delivery.calls import UNREACHABLE, Bug, call, heed_cancellation
 from services.delivery.desk import Desks
 from services.delivery.hooks import Hooks
 from services.delivery.pace import LEASE_PARTS, Pace
@@ -64,6 +64,7 @@ class Line:
                 try:
                     await self._take(tasks)
                 except UNREACHABLE as error:
+                    heed_cancellation()
                     _log.warning("orders_not_leased", counterparty=self._name, error=repr(error))
                     await _wait(self._stopping, RETRY_MS)
                     self.awake.set()
@@ -168,6 +169,7 @@ class Line:
                 async with self._pool.acquire() as connection:
                     lost = await renew(connection, ageing, self._pace.lease_ms)
             except UNREACHABLE as error:
+                heed_cancellation()
                 _log.warning("leases_not_renewed", counterparty=self._name, orders=len(ageing), error=repr(error))
                 continue
             for one in ageing:

@@ -10,7 +10,7 @@ import structlog
 
 from ledger.feed import Connection
 from schemas.delivery import Accepted, Answer, Done, OrderNumber, Refused
-from services.delivery.calls import CONTENDED, UNREACHABLE, Bug, settle
+from services.delivery.calls import CONTENDED, UNREACHABLE, Bug, heed_cancellation, settle
 from services.delivery.desk import Desks
 from services.delivery.hooks import Hooks, Written
 from services.delivery.rules import Verdict, parked
@@ -81,6 +81,7 @@ class Recorder:
                 ages = await self._write_once(batch)
                 return self._tell(batch, ages)
             except UNREACHABLE as error:
+                heed_cancellation()
                 _log.warning("answers_not_recorded", counterparty=self._counterparty, orders=len(batch), error=repr(error))
                 if isinstance(error, CONTENDED) and any(one.answer is not None for one in batch):
                     tries += 1

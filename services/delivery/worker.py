@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from ledger.feed import Connection
-from services.delivery.calls import UNREACHABLE
+from services.delivery.calls import UNREACHABLE, heed_cancellation
 from services.delivery.desk import Desks
 from services.delivery.hooks import Hooks, NoHooks
 from services.delivery.interventions import list_closed_counterparties
@@ -99,6 +99,7 @@ class Worker:
             try:
                 await step()
             except UNREACHABLE as error:
+                heed_cancellation()
                 _log.warning("orders_not_read", error=repr(error))
                 await asyncio.sleep(self._terms.retry_ms / 1000)
             await pause()
@@ -128,7 +129,7 @@ class Worker:
         """Keep one connection listening; while there is none, polling finds the orders."""
         while True:
             lost = asyncio.Event()
-            with suppress(*UNREACHABLE):
+            try:
                 connection: Connection = await asyncpg.connect(self._dsn, **_connect_arguments())
                 try:
                     connection.add_termination_listener(lambda _, lost=lost: lost.set())
@@ -137,6 +138,9 @@ class Worker:
                     await lost.wait()
                 finally:
                     connection.terminate()
+            except UNREACHABLE as error:
+                heed_cancellation()
+                _log.warning("orders_not_listened_for", error=repr(error))
             await asyncio.sleep(self._terms.retry_ms / 1000)
 
 

@@ -93,6 +93,24 @@ async def list_receipts_of_sign(connection: Connection, fpd: str, fn: str = "", 
     return _views(await connection.fetch(_SQL["list_by_sign"], fpd, fn, fd))
 
 
+async def list_newest_receipts(
+    connection: Connection, state: ReceiptState | None = None, receipts_max: int = RECEIPTS_MAX
+) -> tuple[ReceiptView, ...]:
+    """Return the newest receipts, of one state or all, newest first."""
+    if state is None:
+        return _views(await connection.fetch(_SQL["list_newest"], receipts_max))
+    if state is ReceiptState.ORDERED:
+        return _views(await connection.fetch(_SQL["list_newest_ordered"], receipts_max))
+    if state is ReceiptState.REGISTERED:
+        return _views(await connection.fetch(_SQL["list_newest_registered"], receipts_max))
+    return _views(await connection.fetch(_SQL["list_newest_stopped"], state, receipts_max))
+
+
+async def list_accounts_of_number(connection: Connection, number: str) -> tuple[str, ...]:
+    """Return the namespaces in which an account has this own number."""
+    return tuple([row["namespace"] for row in await connection.fetch(_SQL["list_accounts_of_number"], number)])
+
+
 async def find_receipt(connection: Connection, number: int) -> ReceiptView | None:
     """Return one receipt or None."""
     views = _views(await connection.fetch(_SQL["list_by_number"], number))

@@ -19,6 +19,42 @@ WHERE s.fpd = $1 AND ($2 = '' OR s.fn = $2) AND ($3 = '' OR s.fd = $3) ORDER BY 
 -- One receipt.
 SELECT v.* FROM fiscal.receipt_view v WHERE v.number = $1;
 
+-- name: list_newest
+-- The newest receipts of all.
+SELECT v.* FROM fiscal.receipt_view v ORDER BY v.number DESC LIMIT $1;
+
+-- name: list_newest_stopped
+-- The newest receipts that are stopped in a state.
+SELECT v.* FROM (SELECT t.receipt FROM fiscal.stopped t WHERE t.state = $1 ORDER BY t.receipt DESC LIMIT $2) n
+  JOIN fiscal.receipt_view v ON v.number = n.receipt ORDER BY v.number DESC;
+
+-- name: list_newest_ordered
+-- The newest receipts that are on their way: those with an order that has not ended.
+SELECT v.* FROM (
+    SELECT o.subject FROM (
+        SELECT w.subject FROM delivery.outgoing w WHERE w.what = 'receipt' AND w.state IN (0, 1)
+        UNION ALL SELECT p.subject FROM delivery.outgoing p WHERE p.what = 'receipt' AND p.state = 4) o
+    WHERE NOT EXISTS (SELECT FROM fiscal.stopped t WHERE t.receipt = o.subject)
+      AND NOT EXISTS (SELECT FROM fiscal.sign s WHERE s.receipt = o.subject)
+    ORDER BY o.subject DESC LIMIT $1) n
+  JOIN fiscal.receipt_view v ON v.number = n.subject ORDER BY v.number DESC;
+
+-- name: list_newest_registered
+-- The newest receipts that are registered and not disputed.
+SELECT v.* FROM (
+    SELECT s.receipt FROM fiscal.sign s WHERE NOT EXISTS (SELECT FROM fiscal.stopped t WHERE t.receipt = s.receipt)
+    ORDER BY s.receipt DESC LIMIT $1) n
+  JOIN fiscal.receipt_view v ON v.number = n.receipt ORDER BY v.number DESC;
+
+-- name: list_accounts_of_number
+-- Accounts with this own number in any namespace; namespaces are few and are stepped through by the index.
+WITH RECURSIVE known AS (
+    (SELECT a.namespace FROM reference.personal_account a ORDER BY a.namespace LIMIT 1)
+    UNION ALL
+    SELECT (SELECT a.namespace FROM reference.personal_account a WHERE a.namespace > k.namespace ORDER BY a.namespace LIMIT 1)
+    FROM known k WHERE k.namespace IS NOT NULL)
+SELECT a.namespace FROM known k JOIN reference.personal_account a ON a.namespace = k.namespace AND a.number = $1 ORDER BY a.namespace;
+
 -- name: list_stopped
 -- Receipts that are not on their way, in some states, the oldest first.
 SELECT v.* FROM fiscal.stopped t JOIN fiscal.receipt_view v ON v.number = t.receipt

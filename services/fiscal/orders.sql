@@ -26,8 +26,11 @@ SELECT i.receipt, $2, i.reason FROM unnest($1::bigint[], $3::text[]) AS i(receip
 ON CONFLICT (receipt) DO UPDATE SET state = excluded.state, reason = excluded.reason, since = clock_timestamp();
 
 -- name: lock_of_order
--- The receipt of an order, held until the transaction ends.
-SELECT r.number, r.operation, r.total FROM delivery.outgoing o JOIN fiscal.receipt r ON r.number = o.subject
+-- The receipt of an order, held until the transaction ends. listening: its issuer has an endpoint that hears of receipts.
+SELECT r.number, r.operation, r.total, r.issuer, r.external_id, coalesce(p.name, '') AS space_name,
+    EXISTS (SELECT FROM webhooks.live_endpoint e WHERE e.recipient = r.issuer) AS listening
+FROM delivery.outgoing o JOIN fiscal.receipt r ON r.number = o.subject
+  LEFT JOIN reference.operation_space p ON p.space = r.space
 WHERE o.number = $1 AND o.what = 'receipt' FOR UPDATE OF r;
 
 -- name: count_orders
@@ -35,7 +38,7 @@ WHERE o.number = $1 AND o.what = 'receipt' FOR UPDATE OF r;
 SELECT count(*) FROM delivery.outgoing o WHERE o.what = 'receipt' AND o.subject = $1;
 
 -- name: forget_contact
--- An order that has ended keeps no payer's contact; its receipt is kept without it in fiscal.receipt.
+-- An order that has ended keeps no payer's contact; its receipt stands without it in fiscal.receipt.
 UPDATE delivery.outgoing SET content = '{}' WHERE number = $1;
 
 -- name: find_sign
@@ -47,14 +50,15 @@ SELECT fn, fd, fpd FROM fiscal.sign WHERE receipt = $1;
 SELECT receipt FROM fiscal.sign WHERE fn = $1 AND fd = $2 AND fpd = $3;
 
 -- name: add_sign
--- Keep what the till registered; no row when the sign or the receipt has one already.
-INSERT INTO fiscal.sign (receipt, fn, fd, fpd, registered_at, total, shift, number_in_shift, register_number, link, qr)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING receipt;
-
--- name: list_held_after
--- Receipts that were held until this one is registered.
-SELECT r.number FROM fiscal.receipt r JOIN fiscal.stopped s ON s.receipt = r.number
-WHERE r.after = $1 AND s.state = 1 ORDER BY r.number;
+-- Keep what the till registered, and forget the payer's contact in the order ($12). added: false when the sign or the receipt has
+-- one already. held: receipts that waited for this one.
+WITH added AS (
+    INSERT INTO fiscal.sign (receipt, fn, fd, fpd, registered_at, total, shift, number_in_shift, register_number, link, qr)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING receipt),
+forgotten AS (UPDATE delivery.outgoing SET content = '{}' WHERE number = $12)
+SELECT EXISTS (SELECT FROM added) AS added,
+    ARRAY (SELECT r.number FROM fiscal.receipt r JOIN fiscal.stopped s ON s.receipt = r.number
+           WHERE r.after = $1 AND s.state = 1 ORDER BY r.number) AS held;
 
 -- name: list_stopped_after
 -- Receipts stopped in a state, after a number, in order; locked.

@@ -13,6 +13,7 @@ import msgspec
 from ledger.balances import Cut, projected_balances
 from ledger.chart import AccountKind, ledger_account, parts_of
 from ledger.feed import Connection, list_cursors, list_heads
+from ledger.names import fetch_names
 from ledger.statements import load_statements
 from schemas.ids import BOOK_WITHOUT_PAYER, Book, LedgerAccount, Transit
 from schemas.ids import Sequence as Place
@@ -20,7 +21,7 @@ from services.settlement.planning import Range, passages
 from services.settlement.rules.deadlines import transit_deadline
 
 _SQL = load_statements("services/settlement/audit.sql")
-_CUT = load_statements("services/settlement/cutting.sql")
+_LEDGER = load_statements("services/settlement/uncut.sql")
 
 CONSUMER = "settlement"
 
@@ -76,6 +77,11 @@ def _form_faults(snapshot: _Snapshot) -> list[str]:
             f"entry 0:{row['sequence']}: transit account {row['transit']} has {row['ordered']} kopecks ordered, "
             f"{row['confirmed']} confirmed"
         )
+    for row in rows["find_misfunded"]:
+        faults.append(
+            f"clearing account {row['transit']}/{row['space']}: {row['promised']} kopecks of promises are cut, "
+            f"its money is {row['money']}"
+        )
     for row in rows["find_untiled"]:
         faults.append(
             f"{row['what']} of {row['transit']}/{row['space']}, book {row['book']}, after {row['place']}: gap or overlap"
@@ -95,6 +101,8 @@ async def _balance_faults(connection: Connection, snapshot: _Snapshot) -> list[s
     explained = {row["account"]: row["amount"] for row in snapshot.rows["list_held_back"]}
     for account, amount in (await _uncut(connection, snapshot)).items():
         explained[account] = explained.get(account, 0) + amount
+    for row in snapshot.rows["list_taken_ahead"]:
+        explained[row["account"]] = explained.get(row["account"], 0) + row["amount"]
     for row in snapshot.rows["list_under_way"]:
         explained[ledger_account(AccountKind.OUTGOING, row["transit"])] = row["under_way"]
     wanted = {row["account"] for row in snapshot.rows["list_payable_accounts"]} | explained.keys()
@@ -104,11 +112,11 @@ async def _balance_faults(connection: Connection, snapshot: _Snapshot) -> list[s
         for book, head in snapshot.heads.items()
     }
     found = await projected_balances(connection, Cut(places=places), accounts)
-    faults = []
+    names, faults = await fetch_names(connection), []
     for account in accounts:
         owed = -found[account].balance if account in found else 0
         if owed != explained.get(account, 0):
-            faults.append(f"ledger account {account}: {owed} kopecks owed, {explained.get(account, 0)} explained")
+            faults.append(f"{names.name_of(account)}: {owed} kopecks owed, {explained.get(account, 0)} explained")
     return faults
 
 
@@ -122,6 +130,6 @@ async def _uncut(connection: Connection, snapshot: _Snapshot) -> dict[LedgerAcco
     sums: dict[LedgerAccount, int] = {}
     for transit, own in sorted(ranges.items()):
         for arguments in passages(transit, own):
-            for row in await connection.fetch(_CUT["sum_lots"], *arguments):
+            for row in await connection.fetch(_LEDGER["sum_uncut"], *arguments):
                 sums[row["account"]] = sums.get(row["account"], 0) + row["amount"]
     return sums

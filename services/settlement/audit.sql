@@ -59,6 +59,20 @@ SELECT a.transit, a.ordered,
     coalesce(sum(o.amount) FILTER (WHERE o.state NOT IN (5, 6, 7)), 0)::bigint AS outstanding
 FROM settlement.aggregator a LEFT JOIN settlement.transfer_order o USING (transit) GROUP BY a.transit, a.ordered ORDER BY a.transit;
 
+-- name: find_misfunded
+-- The first clearing account more of whose promises are cut than its money bears.
+SELECT p.transit, p.space, sum(p.promised)::bigint AS promised, c.confirmed - d.debt + t.taken AS money
+FROM (SELECT DISTINCT ON (g.transit, g.space, g.book) g.transit, g.space, g.book, g.promised FROM settlement.cut_range g
+      ORDER BY g.transit, g.space, g.book, g.upto DESC) p
+  CROSS JOIN LATERAL (SELECT coalesce(sum(f.amount), 0)::bigint AS confirmed FROM settlement.confirmed f
+      WHERE f.transit = p.transit AND f.space = p.space) c
+  CROSS JOIN LATERAL (SELECT coalesce(sum(e.amount), 0)::bigint AS debt FROM settlement.debt e
+      WHERE e.transit = p.transit AND e.space = p.space) d
+  CROSS JOIN LATERAL (SELECT coalesce(sum(b.amount), 0)::bigint AS taken FROM settlement.taken_back b
+      WHERE b.transit = p.transit AND b.space = p.space) t
+GROUP BY p.transit, p.space, c.confirmed, d.debt, t.taken HAVING sum(p.promised) > c.confirmed - d.debt + t.taken
+ORDER BY p.transit, p.space LIMIT 1;
+
 -- name: list_held_back
 -- Kopecks of each payable and fee account that are cut and not ordered: carried, or come back and not paid anew.
 SELECT account, sum(amount)::bigint AS amount FROM (
@@ -76,6 +90,14 @@ SELECT transit, recipient, sum(amount)::bigint AS amount FROM settlement.debt GR
 SELECT p.transit, p.space, p.book, coalesce(max(g.upto), 0) AS after, coalesce(min(c.sequence), 0) AS upto
 FROM settlement.promise p LEFT JOIN settlement.cut_range g USING (transit, space, book)
   LEFT JOIN read_model.cursor c ON c.consumer = 'settlement' AND c.book = p.book GROUP BY p.transit, p.space, p.book;
+
+-- name: list_taken_ahead
+-- What cuts have taken back beyond the end of the last range of its chain, by payable account.
+SELECT u.account, sum(u.amount)::bigint AS amount
+FROM settlement.taken_back t JOIN ledger.journal j ON j.book = t.book AND j.sequence = t.sequence
+  CROSS JOIN LATERAL unnest(j.accounts, j.amounts) AS u(account, amount)
+WHERE u.account >> 40 = (3 << 16) + t.transit AND t.sequence > coalesce((SELECT max(g.upto) FROM settlement.cut_range g
+    WHERE g.transit = t.transit AND g.space = t.space AND g.book = t.book), 0) GROUP BY u.account;
 
 -- name: list_payable_accounts
 -- Payable accounts that the books hold, as far as the balances consumer has come.

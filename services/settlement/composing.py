@@ -105,6 +105,7 @@ def compose(facts: CutFacts, money: Money, directory: Directory) -> Draft:
     lots = _joined(money)
     debts, debts_after = _claim(lots, money, directory)
     _take_commission(lots, money.borne, facts.transit)
+    _claim_deficits(lots, debts, debts_after, directory)
     recoveries = _recover(lots, debts_after, directory)
     orders: list[DraftOrder] = []
     carried: list[Carry] = []
@@ -142,19 +143,21 @@ def _plus(lot: Lot, **more: object) -> Lot:
 def _claim(
     lots: dict[LotKey, Lot], money: Money, directory: Directory
 ) -> tuple[dict[int, dict[LotKey, int]], dict[tuple[int, int], int]]:
-    """Take corrections of entries cut earlier out of their lots; what a lot has not got any more is a debt of its recipient.
+    """Take corrections out of their lots; what a lot has not got any more is a debt of its recipient.
 
-    Money of the corrected entry that is still carried goes back first: it was never ordered, so nobody's consent is needed.
+    Money of the corrected entry that is of this cut or still carried goes back first: it was never ordered, so nobody's
+    consent is needed.
     """
     debts: dict[int, dict[LotKey, int]] = {}
     after = dict(money.debts)
     unordered = {key: lot.net for key, lot in money.carried.items()}
     for one in sorted(money.taken, key=lambda taken: (taken.key, taken.original_cut, taken.space)):
-        held = money.carried.get(one.key)
-        own = unordered[one.key] if held is not None and held.since_cut <= one.original_cut else 0
-        back = min(one.amount, own)
-        if back:
-            unordered[one.key] -= back
+        back = one.amount
+        if one.original_cut:
+            held = money.carried.get(one.key)
+            own = unordered[one.key] if held is not None and held.since_cut <= one.original_cut else 0
+            back = min(one.amount, own)
+            unordered[one.key] = own - back if own else unordered.get(one.key, 0)
         lots[one.key] = _plus(lots.get(one.key, Lot()), gross=-one.amount, claimed=one.amount - back)
         if one.amount > back:
             recipient = directory.recipient_of(one.key)
@@ -164,6 +167,24 @@ def _claim(
             place = (recipient.number, one.space)
             after[place] = after.get(place, 0) + one.amount - back
     return debts, after
+
+
+def _claim_deficits(
+    lots: dict[LotKey, Lot],
+    debts: dict[int, dict[LotKey, int]],
+    after: dict[tuple[int, int], int],
+    directory: Directory,
+) -> None:
+    """Turn into a debt what a lot lacks for another reason than a counterparty's correction (space 0): a refund to a payer."""
+    for key, lot in lots.items():
+        if lot.net < 0:
+            recipient = directory.recipient_of(key)
+            assert recipient is not None, "money of an unknown payee is never ordered"
+            of_recipient = debts.setdefault(recipient.number, {})
+            of_recipient[key] = of_recipient.get(key, 0) - lot.net
+            place = (recipient.number, 0)
+            after[place] = after.get(place, 0) - lot.net
+            lots[key] = _plus(lot, claimed=-lot.net)
 
 
 def _take_commission(lots: dict[LotKey, Lot], borne: Iterable[Borne], transit: Transit) -> None:
@@ -246,7 +267,7 @@ def _decide(facts: CutFacts, group: _Group, directory: Directory) -> DraftOrder 
     if _may_wait(facts, group):
         return DEFERRED
     try:
-        purpose = purpose_of(facts, group.purpose_class, group.contract, group.lots)
+        purpose = _purpose_of(facts, group, directory)
     except PurposeTooLong as error:
         return str(error)
     order = DraftOrder(
@@ -277,22 +298,21 @@ def approvals_of(day: date, amount_kopecks: int, verdict: Verdict, directory: Di
     return APPROVALS if large or lawful or verdict is Verdict.CHECK else 0
 
 
-def purpose_of(
-    facts: CutFacts, purpose_class: PurposeClass, contract: Contract | None, lots: Iterable[tuple[LotKey, Lot]]
-) -> str:
+def _purpose_of(facts: CutFacts, group: _Group, directory: Directory) -> str:
     """Write the purpose of an order by its contract's own wording or the default one; raises PurposeTooLong."""
-    pairs = list(lots)
+    contract = group.contract
     percent = contract.vat_percent if contract else None
-    amount = sum(lot.net for _, lot in pairs)
+    names = {name: None for key, _ in group.lots if (name := directory.service_of(key))}
     told = PurposeFacts(
         register=facts.register,
         contract_number=contract.number if contract else "",
         contract_date=contract.signed_on if contract else None,
-        periods=tuple(sorted({period for _, lot in pairs for period in lot.periods if period})),
-        vat=(VatSum(percent=percent, amount_kopecks=vat_inside(amount, percent)),) if percent else (),
+        services=tuple(names),
+        periods=tuple(sorted({period for _, lot in group.lots for period in lot.periods if period})),
+        vat=(VatSum(percent=percent, amount_kopecks=vat_inside(group.amount, percent)),) if percent else (),
     )
     own = contract.purpose if contract else ""
-    return purpose_text(told, PurposeTemplate(text=own) if own else TEMPLATES[purpose_class])
+    return purpose_text(told, PurposeTemplate(text=own) if own else TEMPLATES[group.purpose_class])
 
 
 def _form_fault(facts: CutFacts, order: DraftOrder, directory: Directory) -> str:

@@ -2,8 +2,8 @@
 -- 3 payable; 16 bits of transit account and 40 bits of subject follow.
 
 -- name: fold_promised
--- Pack a passage of a payers' book into a page a clearing account; its entries. Payables credited past any clearing count as
--- promised by space 0, which nothing confirms; a correction's key names what it corrects in the same book.
+-- Pack a passage of a payers' book into a page a clearing account; its entries. Whatever is credited to payables past any clearing
+-- counts as promised by space 0, which nothing confirms; a correction's key names what it corrects in the same book.
 WITH taken AS MATERIALIZED (
     SELECT j.sequence, j.recorded_at, j.accounts, j.amounts,
         CASE WHEN j.space = 1 AND j.external_id ~ '^[0-9]{1,5}:[0-9]{1,18}/[0-9]+$' AND split_part(j.external_id, ':', 1)::int = $1::smallint
@@ -11,13 +11,14 @@ WITH taken AS MATERIALIZED (
     FROM ledger.journal j WHERE j.book = $1::smallint AND j.sequence > $2 AND j.sequence <= $3),
 posted AS MATERIALIZED (
     SELECT t.sequence, (u.account >> 56)::int AS kind, ((u.account >> 40) & 65535)::int AS transit,
-        CASE WHEN u.account >> 56 = 2 THEN (u.account & 1099511627775)::int ELSE 0 END AS space, sum(u.amount)::bigint AS amount
+        CASE WHEN u.account >> 56 = 2 THEN (u.account & 1099511627775)::int ELSE 0 END AS space, sum(u.amount)::bigint AS amount,
+        sum(greatest(-u.amount, 0))::bigint AS credited
     FROM taken t CROSS JOIN LATERAL unnest(t.accounts, t.amounts) AS u(account, amount)
     WHERE u.account >> 56 IN (2, 3) GROUP BY 1, 2, 3, 4),
 promised AS MATERIALIZED (
     SELECT p.sequence, p.transit, p.space, p.amount FROM posted p WHERE p.kind = 2
     UNION ALL
-    SELECT p.sequence, p.transit, 0, greatest(-p.amount, 0) FROM posted p
+    SELECT p.sequence, p.transit, 0, p.credited FROM posted p
     WHERE p.kind = 3 AND NOT EXISTS (SELECT FROM posted c WHERE c.sequence = p.sequence AND c.transit = p.transit AND c.kind = 2)),
 page AS MATERIALIZED (
     SELECT p.transit, p.space, min(p.sequence) AS first_sequence, max(p.sequence) AS last_sequence, sum(p.amount)::bigint AS total,

@@ -5,52 +5,71 @@
 SELECT a.last_cut, a.ordered FROM settlement.aggregator a WHERE a.transit = $1;
 
 -- name: list_chains
--- Every chain of promises of a transit account: where it is cut, money confirmed, debts and corrections of entries cut earlier.
+-- Every chain of promises of a transit account: where it is cut, and for its clearing account the money confirmed, what recipients
+-- owe, and what was taken back of entries cut earlier.
 SELECT p.space, p.book, coalesce(r.upto, 0) AS upto, coalesce(r.promised, 0) AS promised, p.last_sequence,
     coalesce(c.amount, 0) AS confirmed,
     coalesce((SELECT sum(d.amount) FROM settlement.debt d WHERE d.transit = p.transit AND d.space = p.space), 0)::bigint AS debt,
-    coalesce((SELECT -sum(o.amount) FROM settlement.promise_correction o WHERE o.transit = p.transit AND o.space = p.space
-        AND o.book = p.book AND o.sequence > coalesce(r.upto, 0) AND o.corrects <= coalesce(r.upto, 0)), 0)::bigint AS taken_back
+    coalesce((SELECT sum(t.amount) FROM settlement.taken_back t WHERE t.transit = p.transit AND t.space = p.space), 0)::bigint AS taken_back
 FROM settlement.promise p
   LEFT JOIN LATERAL (SELECT g.upto, g.promised FROM settlement.cut_range g
       WHERE g.transit = p.transit AND g.space = p.space AND g.book = p.book ORDER BY g.upto DESC LIMIT 1) r ON true
   LEFT JOIN settlement.confirmed c ON c.transit = p.transit AND c.space = p.space
 WHERE p.transit = $1 ORDER BY p.space, p.book;
 
--- name: list_pages
--- Pages of a chain after a place, in order.
-SELECT sequences, amounts, moments FROM settlement.promise_page
-WHERE transit = $1 AND space = $2 AND book = $3 AND last_sequence > $4 ORDER BY last_sequence LIMIT $5;
+-- name: fetch_links
+-- A chain after a place, at most so many entries, as parallel arrays in order.
+SELECT array_agg(l.sequence) AS sequences, array_agg(l.amount) AS amounts, array_agg(l.corrects) AS corrects,
+    array_agg(l.moment) AS moments
+FROM (SELECT u.* FROM settlement.promise_page p
+        CROSS JOIN LATERAL unnest(p.sequences, p.amounts, p.corrects, p.moments) AS u(sequence, amount, corrects, moment)
+      WHERE p.transit = $1 AND p.space = $2 AND p.book = $3 AND p.last_sequence > $4 AND u.sequence > $4
+      ORDER BY p.last_sequence, u.sequence LIMIT $5) l;
+
+-- name: list_corrections
+-- Corrections of entries that a cut holds and that no cut has taken back yet, with that cut.
+SELECT k.space, k.book, k.sequence, k.corrects, -k.amount AS amount, r.cut AS original_cut
+FROM settlement.promise_correction k
+  JOIN settlement.cut_range r ON r.transit = k.transit AND r.space = k.space AND r.book = k.book
+      AND r.after < k.corrects AND r.upto >= k.corrects
+WHERE k.transit = $1 AND k.space > 0
+  AND NOT EXISTS (SELECT FROM settlement.cut_range g WHERE g.transit = k.transit AND g.space = k.space AND g.book = k.book
+      AND g.cut = r.cut AND g.upto >= k.sequence)
+  AND NOT EXISTS (SELECT FROM settlement.taken_back t WHERE t.transit = k.transit AND t.space = k.space AND t.book = k.book
+      AND t.sequence = k.sequence)
+ORDER BY k.space, k.book, k.sequence;
+
+-- name: list_correction_legs
+-- What entries take back by payable account, creditor, pool and period: places as parallel arrays of books and sequences.
+SELECT j.book, j.sequence, u.account, coalesce(c.creditor, 0) AS creditor, coalesce(c.pool = 1, false) AS capital,
+    sum(u.amount)::bigint AS amount
+FROM unnest($2::smallint[], $3::bigint[]) AS w(book, sequence) JOIN ledger.journal j USING (book, sequence)
+  CROSS JOIN LATERAL unnest(j.accounts, j.amounts, j.lines) AS u(account, amount, line)
+  LEFT JOIN reference.charge c ON c.personal_account = j.personal_account AND c.line = u.line
+WHERE u.account >> 40 = (3 << 16) + $1::int GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5;
 
 -- name: sum_lots
--- What a passage of a book owes by payable account, creditor, pool and period, within the ranges of the clearing accounts; the
--- corrections of entries that an earlier cut held apart, with that cut. $1 transit, $2 book, $3 and $4 the passage.
+-- What a passage of a book owes by payable account, creditor, pool and period, within the ranges of the clearing accounts, without
+-- corrections of entries cut earlier. $1 transit, $2 book, $3 and $4 the passage.
 WITH wanted AS MATERIALIZED (SELECT * FROM unnest($5::int[], $6::bigint[], $7::bigint[]) AS w(space, after, upto)),
 entry AS MATERIALIZED (
-    SELECT j.sequence, j.personal_account, j.accounts, j.amounts, j.lines, w.space, coalesce(o.cut, 0) AS original_cut
+    SELECT j.personal_account, j.accounts, j.amounts, j.lines
     FROM ledger.journal j
       CROSS JOIN LATERAL (SELECT coalesce((SELECT (one & 1099511627775)::int FROM unnest(j.accounts) AS one
           WHERE one >> 40 = (2 << 16) + $1::int LIMIT 1), 0) AS space) s
       JOIN wanted w ON w.space = s.space AND j.sequence > w.after AND j.sequence <= w.upto
-      LEFT JOIN settlement.promise_correction k ON j.space = 1 AND k.transit = $1 AND k.space = w.space AND k.book = j.book
-          AND k.sequence = j.sequence
-      LEFT JOIN LATERAL (
-          SELECT r.cut FROM ledger.journal m
-            CROSS JOIN LATERAL (SELECT coalesce((SELECT (one & 1099511627775)::int FROM unnest(m.accounts) AS one
-                WHERE one >> 40 = (2 << 16) + $1::int LIMIT 1), 0) AS space) n
-            JOIN settlement.cut_range r ON r.transit = $1 AND r.space = n.space AND r.book = m.book
-                AND r.after < m.sequence AND r.upto >= m.sequence
-          WHERE m.book = j.book AND m.sequence = k.corrects LIMIT 1) o ON k.corrects IS NOT NULL
-    WHERE j.book = $2 AND j.sequence > $3 AND j.sequence <= $4)
+    WHERE j.book = $2 AND j.sequence > $3 AND j.sequence <= $4
+      AND NOT (j.space = 1 AND w.space > 0 AND EXISTS (SELECT FROM settlement.promise_correction k
+          WHERE k.transit = $1 AND k.space = w.space AND k.book = j.book AND k.sequence = j.sequence AND k.corrects <= w.after)))
 SELECT u.account, coalesce(c.creditor, 0) AS creditor, coalesce(c.pool = 1, false) AS capital, coalesce(c.period, 0) AS period,
-    CASE WHEN e.original_cut > 0 THEN e.space ELSE 0 END AS space, e.original_cut, -sum(u.amount)::bigint AS amount
+    -sum(u.amount)::bigint AS amount
 FROM entry e CROSS JOIN LATERAL unnest(e.accounts, e.amounts, e.lines) AS u(account, amount, line)
   LEFT JOIN reference.charge c ON c.personal_account = e.personal_account AND c.line = u.line
-WHERE u.account >> 40 = (3 << 16) + $1::int GROUP BY 1, 2, 3, 4, 5, 6;
+WHERE u.account >> 40 = (3 << 16) + $1::int GROUP BY 1, 2, 3, 4;
 
 -- name: list_payments
 -- Payments of a passage within the ranges whose lines some creditors with commission terms own, and which no correction within
--- the ranges takes back: their payables with creditor and pool, in order.
+-- the ranges takes back, nor one beyond them ($9): their payables with creditor and pool, in order.
 WITH wanted AS MATERIALIZED (SELECT * FROM unnest($5::int[], $6::bigint[], $7::bigint[]) AS w(space, after, upto))
 SELECT j.sequence, j.personal_account, j.table_version, p.accounts, p.creditors, p.capitals, p.amounts
 FROM ledger.journal j
@@ -62,6 +81,7 @@ FROM ledger.journal j
         JOIN reference.charge c ON c.personal_account = j.personal_account AND c.line = u.line
       WHERE u.account >> 40 = (3 << 16) + $1::int AND c.creditor = ANY ($8::int[])) p
 WHERE j.book = $2 AND j.sequence > $3 AND j.sequence <= $4 AND j.kind = 1 AND j.transit = $1 AND p.accounts IS NOT NULL
+  AND j.sequence <> ALL ($9::bigint[])
   AND NOT EXISTS (SELECT FROM settlement.promise_correction k WHERE k.transit = $1 AND k.space = w.space AND k.book = j.book
       AND k.corrects = j.sequence AND k.sequence > w.after AND k.sequence <= w.upto)
 ORDER BY j.sequence;
@@ -78,6 +98,10 @@ SELECT recipient, space, amount FROM settlement.debt WHERE transit = $1 AND amou
 -- name: list_payees
 -- Pairs of recipient and service.
 SELECT payee, recipient, service FROM reference.payee;
+
+-- name: list_service_names
+-- How services are called.
+SELECT service, name FROM settlement.service_name;
 
 -- name: list_recipients
 -- Recipients with the newest requisites approved and valid on a day.

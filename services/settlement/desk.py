@@ -16,6 +16,7 @@ _SQL = load_statements("services/settlement/desk.sql")
 CANCELLED = "cancelled"
 """Code of the refusal that a desk gets when a person cancelled the register (services/delivery/desk.py)."""
 NO_LINE = "в ответе на реестр нет строки поручения"
+STRANGER = "в реестре нет поручения с таким ключом"
 UNREADABLE = "ответ на реестр не читается"
 
 
@@ -43,7 +44,11 @@ class TransferDesk:
             told = {key: TransferResult(key=key, state=TransferState.ACCEPTED) for key in keys}
         again = isinstance(answer, Refused) and answer.again and answer.code != CANCELLED
         for result in told.values():
-            await apply_result(connection, Told(result=result, told_by=order.key, at=self._now(), again=again))
+            said = Told(result=result, told_by=order.key, at=self._now(), again=again)
+            if result.key in keys:
+                await apply_result(connection, said)
+            else:
+                await park_result(connection, said, STRANGER)
         if isinstance(answer, Done):
             await self._park_missing(connection, order, [key for key in keys if key not in told])
         if report.signer and report.signed_at is not None:

@@ -29,6 +29,7 @@ async def fetch_directory(connection: Connection, transit: Transit, day: date) -
         payer=await fetch_payer(connection, transit),
         payees={row["payee"]: Payee(row["recipient"], row["service"]) for row in await connection.fetch(_SQL["list_payees"])},
         recipients={row["number"]: _recipient(row) for row in await connection.fetch(_SQL["list_recipients"], day)},
+        service_names={row["service"]: row["name"] for row in await connection.fetch(_SQL["list_service_names"])},
         contracts=made,
         terms={row["creditor"]: _terms(row, made) for row in await connection.fetch(_SQL["list_terms"], day)},
         stop_lists=StopLists([_stop_entry(row) for row in await connection.fetch(_SQL["list_stopped"])]),

@@ -17,7 +17,7 @@ from schemas.transfer import PurposeClass
 from services.settlement.directory import fetch_directory
 from services.settlement.lots import Directory, Lot, LotKey
 from services.settlement.orders import SettlementBroken, part_of
-from services.settlement.planning import Range, passages, payment_commission
+from services.settlement.planning import Range, lot_key, passages, payment_commission
 
 _SQL = load_statements("services/settlement/registers.sql")
 _ORDERS = load_statements("services/settlement/orders.sql")
@@ -110,32 +110,36 @@ async def _fetch_order(connection: Connection, key: str) -> _Order:
 
 async def _iterate(connection: Connection, order: _Order) -> AsyncIterator[RegisterLine]:
     first = min(lot.since_cut for lot in order.parts.values())
-    by_cut: dict[tuple[int, date], list[Range]] = {}
-    for row in await connection.fetch(_SQL["list_ranges"], order.transit, first, order.last_cut):
+    between = (order.transit, first, order.last_cut)
+    by_cut: dict[int, list[Range]] = {}
+    for row in await connection.fetch(_SQL["list_ranges"], *between):
         one = Range(space=row["space"], book=row["book"], after=row["after"], upto=row["upto"], promised=row["promised"])
-        by_cut.setdefault((row["cut"], row["day"]), []).append(one)
-    for (cut, day), ranges in sorted(by_cut.items()):
+        by_cut.setdefault(row["cut"], []).append(one)
+    for cut, day in await connection.fetch(_SQL["list_cuts"], *between):
         directory = await fetch_directory(connection, order.transit, day)
         own = {key for key, lot in order.parts.items() if lot.since_cut <= cut}
-        for arguments in passages(order.transit, ranges):
-            payments = await _payments(connection, arguments, directory)
+        accounts = sorted({key.account for key in own})
+        for line in payable_lines(await connection.fetch(_SQL["list_taken_lines"], cut, accounts), {}, own, directory):
+            yield line
+        for arguments in passages(order.transit, by_cut.get(cut, ())):
+            payments = await _payments(connection, arguments, cut, directory)
             if order.purpose_class is PurposeClass.FEE:
                 lines = fee_lines(payments, own, arguments[1])
             else:
-                rows = await connection.fetch(_SQL["list_lines"], *arguments, sorted({key.account for key in own}))
-                lines = payable_lines(rows, payments, own, directory)
+                lines = payable_lines(await connection.fetch(_SQL["list_lines"], *arguments, accounts), payments, own, directory)
             for line in lines:
                 yield line
 
 
 async def _payments(
-    connection: Connection, arguments: tuple[Any, ...], directory: Directory
+    connection: Connection, arguments: tuple[Any, ...], cut: int, directory: Directory
 ) -> dict[int, list[tuple[tuple[int, int], LotKey | None, int]]]:
     """Return the commission of a passage's payments by sequence, reckoned anew as their cut did."""
     creditors = sorted(directory.terms)
     if not creditors:
         return {}
-    rows = await connection.fetch(_CUT["list_payments"], *arguments, creditors)
+    undone = [row["corrects"] for row in await connection.fetch(_SQL["list_undone"], cut, arguments[1])]
+    rows = await connection.fetch(_CUT["list_payments"], *arguments, creditors, undone)
     return {row["sequence"]: list(payment_commission(row, directory)) for row in rows}
 
 
@@ -148,7 +152,7 @@ def payable_lines(
     """Yield the lines of some lots; a payment's commission stands on its first line of a lot."""
     told: set[tuple[int, LotKey]] = set()
     for row in rows:
-        key = LotKey(row["account"], row["creditor"], row["capital"] or directory.is_capital(row["account"]))
+        key = lot_key(row, directory)
         if key not in own:
             continue
         place = (row["sequence"], key)

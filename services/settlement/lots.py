@@ -63,7 +63,7 @@ class Lot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """A correction's leg of an entry that an earlier cut (``original_cut``) held: kopecks taken back from a lot, above zero.
+    """A correction's leg of an entry that a cut holds (``original_cut``, 0: this one): kopecks taken back from a lot, above zero.
 
     ``space`` is the clearing account whose promise was taken back.
     """
@@ -149,6 +149,7 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
     payer: Payer
     payees: Mapping[int, Payee]
     recipients: Mapping[int, Recipient]
+    service_names: Mapping[str, str]
     contracts: Sequence[Contract]
     terms: Mapping[int, Terms]
     stop_lists: StopLists
@@ -169,6 +170,11 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
             return None
         own = [one for one in self.contracts if one.recipient == recipient.number and one.creditor in (key.creditor, None)]
         return min(own, key=lambda one: (one.creditor is None, one.contract), default=None)
+
+    def service_of(self, key: LotKey) -> str:
+        """Return how the lot's service is called in a purpose, empty when it has no name."""
+        payee = self.payees.get(parts_of(key.account).subject) if parts_of(key.account).kind is AccountKind.PAYABLE else None
+        return "" if payee is None else self.service_names.get(payee.service, "")
 
     def is_capital(self, account: LedgerAccount) -> bool:
         """Whether everything on the account is capital repair, whatever its lines say."""

@@ -29,6 +29,7 @@ from schemas.transfer import PurposeClass, TransferState
 from services.settlement.composing import CutFacts, Draft, DraftOrder, approvals_of, compose
 from services.settlement.directory import fetch_directory
 from services.settlement.lots import Directory, Lot, LotKey
+from services.settlement.news import TOLD, Happened, tell_recipient
 from services.settlement.planning import Plan, money_left, plan_cut
 from services.settlement.rules.numbering import order_counter, order_number, register_number
 from services.settlement.rules.screening import Verdict
@@ -93,7 +94,7 @@ async def make_orders(connection: Connection, transit: ids.Transit, now: datetim
         facts = CutFacts(transit=transit, day=day, moment=now, register=register_number(transit, day, ordinal))
         draft = compose(facts, plan.money, directory)
         reissues = await _reissues(connection, transit, day, directory)
-        if not (plan.ranges or draft.orders or draft.recoveries or reissues):
+        if not (plan.ranges or plan.corrections or draft.orders or draft.recoveries or reissues):
             return CutReport(cut=None, orders=(), ordered=0, carried=sum(one.lot.net for one in draft.carried))
         draft = msgspec.structs.replace(draft, orders=(*draft.orders, *reissues))
         try:
@@ -145,9 +146,14 @@ def part_of(row: Any) -> tuple[LotKey, Lot]:
 
 
 async def add_history(connection: Connection, transfer: int, step: Step) -> None:
-    """Add a state to an order's history, inside the open transaction."""
+    """Add a state to an order's history, inside the open transaction, and tell the recipient's endpoint."""
     told = (step.state, step.at, step.told_by, step.reason, step.bank_number, step.bank_day, step.sequence)
     await connection.execute(_SQL["add_history"], transfer, *told)
+    if step.state in TOLD:
+        happened = Happened(
+            state=step.state, at=step.at, bank_number=step.bank_number, bank_day=step.bank_day, reason=step.reason
+        )
+        await tell_recipient(connection, transfer, happened)
 
 
 async def record_entries(connection: Connection, entries: Sequence[JournalEntry]) -> tuple[ids.Sequence, ...]:
@@ -218,6 +224,9 @@ class _Writing:
         ranges = self._plan.ranges
         columns = [[getattr(one, name) for one in ranges] for name in ("space", "book", "after", "upto", "promised")]
         await self._connection.execute(_SQL["add_ranges"], cut, self._facts.transit, *columns)
+        corrections, names = self._plan.corrections, ("space", "book", "sequence", "amount", "original_cut")
+        columns = [[getattr(one, name) for one in corrections] for name in names]
+        await self._connection.execute(_SQL["add_taken_back"], cut, self._facts.transit, *columns)
 
     async def _order_keys(self, draft: Draft, words: str) -> tuple[str, ...]:
         """Number the orders after those of the day, and make their keys of what never changes."""

@@ -32,6 +32,12 @@ INSERT INTO settlement.cut_range (cut, transit, space, book, after, upto, follow
 SELECT $1, $2, r.space, r.book, r.after, r.upto, nullif(r.after, 0), r.promised
 FROM unnest($3::int[], $4::smallint[], $5::bigint[], $6::bigint[], $7::bigint[]) AS r(space, book, after, upto, promised);
 
+-- name: add_taken_back
+-- Corrections that the cut takes.
+INSERT INTO settlement.taken_back (transit, space, book, sequence, amount, original_cut, cut)
+SELECT $2, t.space, t.book, t.sequence, t.amount, coalesce(nullif(t.original_cut, 0), $1), $1
+FROM unnest($3::int[], $4::smallint[], $5::bigint[], $6::bigint[], $7::bigint[]) AS t(space, book, sequence, amount, original_cut);
+
 -- name: add_orders
 -- Its orders.
 INSERT INTO settlement.transfer_order (key, transit, day, number, cut, reissues, recipient, requisites, class, contract, amount,

@@ -25,6 +25,8 @@ _SQL = load_statements("services/settlement/pace.sql")
 SETTLE_PERIOD_S = 10
 CONNECT_TIMEOUT_S = 10
 STATEMENT_TIMEOUT_MS = 5_000
+CUTS_MAX = 10
+"""Cuts in a row at one time of the day."""
 LOOK_BACK_DAYS = 1
 """A cut that was due while nothing ran is made up for within so many days; the next one takes its money anyway."""
 
@@ -67,11 +69,22 @@ async def list_paces(connection: Connection) -> tuple[Pace, ...]:
     return tuple([Pace(**{**dict(row), "cut_times": tuple(row["cut_times"])}) for row in rows])
 
 
+async def cut_all(connection: Connection, transit: Transit, now: datetime) -> tuple[CutReport, ...]:
+    """Cut until nothing is left to order: a cut that keeps a debt back, or takes a correction, frees money for the next."""
+    reports: list[CutReport] = []
+    while len(reports) < CUTS_MAX:
+        report = await make_orders(connection, transit, now)
+        if report.cut is None:
+            break
+        reports.append(report)
+    return tuple(reports)
+
+
 async def settle_now(connection: Connection, now: datetime) -> tuple[CutReport, ...]:
-    """Cut every transit account and send what is approved: the end of a day, by hand."""
-    reports = []
+    """Cut every transit account and send what is approved: the end of a day, by hand; the cuts made."""
+    reports: list[CutReport] = []
     for pace in await list_paces(connection):
-        reports.append(await make_orders(connection, pace.transit, now))
+        reports += await cut_all(connection, pace.transit, now)
         await send_registers(connection, pace.transit, now)
     return tuple(reports)
 
@@ -95,9 +108,9 @@ async def _settle_once(dsn: str, now: datetime, tried: dict[Transit, datetime]) 
         for pace in await list_paces(connection):
             try:
                 if is_cut_due(pace, now, tried.get(pace.transit)):
-                    report = await make_orders(connection, pace.transit, now)
+                    for report in await cut_all(connection, pace.transit, now):
+                        _log.info("cut_made", transit=pace.account, cut=report.cut, ordered=report.ordered)
                     tried[pace.transit] = now
-                    _log.info("cut_made", transit=pace.account, cut=report.cut, orders=len(report.orders), ordered=report.ordered)
                 for register in await send_registers(connection, pace.transit, now):
                     _log.info("register_sent", transit=pace.account, register=register)
             except (SettlementBroken, AggregatorBusy, RegisterFaulty, LookupError) as error:

@@ -5,8 +5,7 @@ writing compares the last cut and the money confirmed under the aggregator's loc
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,13 +22,16 @@ from services.settlement.rules.commission import CommissionLeg, commission_parts
 
 _SQL = load_statements("services/settlement/cutting.sql")
 
-PAGES_MAX = 20_000
+ENTRIES_MAX = 300_000
 """How far ahead of its last place one cut looks in a chain; what lies beyond is left to the next."""
+PAST_CLEARING = 0
+"""The space of what is credited to payables past any clearing (consumer.sql)."""
 PASSAGE_ENTRIES = 10_000
 
 
 class Range(msgspec.Struct, frozen=True, kw_only=True):
-    """Entries ``after`` < sequence <= ``upto`` of a book, for one clearing account; ``promised`` is its running total there."""
+    """Entries ``after`` < sequence <= ``upto`` of a book, for one clearing account; ``promised`` is what the chain's entries up
+    to there promise, without corrections of entries cut earlier."""
 
     space: int
     book: Book
@@ -38,75 +40,108 @@ class Range(msgspec.Struct, frozen=True, kw_only=True):
     promised: int
 
 
+class Correction(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry beyond the ranges that takes back what a cut holds.
+
+    ``amount`` is what an earlier cut counted as promised and is no more, in kopecks. ``original_cut`` 0: it corrects an entry
+    of the very cut being made, which counts it as nothing.
+    """
+
+    space: int
+    book: Book
+    sequence: Place
+    corrects: Place
+    amount: int
+    original_cut: int
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a cut is made of, and what it was read from: the last cut and the money that each space's promises rest on."""
+    """What a cut is made of, and the last cut before it, on which it rests."""
 
     transit: Transit
     last_cut: int
     ranges: tuple[Range, ...]
+    corrections: tuple[Correction, ...]
     money: Money
 
 
-async def list_ranges(connection: Connection, transit: Transit) -> tuple[Range, ...]:
-    """Return the ranges that are funded and not cut yet, by space and book."""
+async def list_ranges(connection: Connection, transit: Transit) -> tuple[tuple[Range, ...], tuple[Correction, ...]]:
+    """Return the ranges that are funded and not cut yet, by space and book, and corrections beyond them of what they hold."""
     by_space: dict[int, list[Mapping[str, Any]]] = {}
     for row in await connection.fetch(_SQL["list_chains"], transit):
         by_space.setdefault(row["space"], []).append(row)
     ranges: list[Range] = []
+    corrections: list[Correction] = []
     for space, rows in by_space.items():
-        chains = [await _chain(connection, transit, row) for row in rows]
-        reached = furthest_funded(money_left(rows), chains)
-        ranges += [
-            Range(
-                space=space,
-                book=row["book"],
-                after=row["upto"],
-                upto=reached[row["book"]].upto,
-                promised=row["promised"] + reached[row["book"]].promised,
-            )
-            for row in rows
-            if row["book"] in reached
-        ]
-    return tuple(ranges)
+        links = [await _links(connection, transit, row) for row in rows]
+        reached = furthest_funded(money_left(rows), [link.chain for link in links])
+        for row, link in zip(rows, links, strict=True):
+            reach = reached.get(row["book"])
+            if reach is None:
+                continue
+            after, promised = row["upto"], row["promised"] + reach.promised
+            ranges.append(Range(space=space, book=row["book"], after=after, upto=reach.upto, promised=promised))
+            corrections += [
+                Correction(space=space, book=row["book"], sequence=sequence, corrects=corrects, amount=0, original_cut=0)
+                for sequence, corrects in link.corrections
+                if after < corrects <= reach.upto < sequence
+            ]
+    return tuple(ranges), tuple(corrections)
 
 
 def money_left(rows: Iterable[Mapping[str, Any]]) -> int:
     """Return what the money confirmed for one clearing account leaves for promises not cut yet, in kopecks.
 
-    A promise that was taken back after it had been ordered gives no money back: the counterparty keeps it from its next cover,
-    so it counts against the money at once (``taken_back``), and as long as its recipient owes it (``debt``).
+    What was taken back of entries cut earlier is no more promised, but its money is gone with the orders as long as their
+    recipients owe it: ``taken_back`` counts for the money, ``debt`` against it. The counterparty keeps the sum from its next
+    cover, so a debt that is paid makes room for what that cover leaves open.
     """
     chains = list(rows)
     first = chains[0]
-    return int(first["confirmed"] - first["debt"] - sum(row["promised"] + row["taken_back"] for row in chains))
+    return int(first["confirmed"] - first["debt"] + first["taken_back"] - sum(row["promised"] for row in chains))
 
 
-async def _chain(connection: Connection, transit: Transit, row: Mapping[str, Any]) -> Chain:
-    sequences: list[int] = []
-    amounts: list[int] = []
-    moments: list[datetime] = []
-    for page in await connection.fetch(_SQL["list_pages"], transit, row["space"], row["book"], row["upto"], PAGES_MAX):
-        first = next(place for place, sequence in enumerate(page["sequences"]) if sequence > row["upto"])
-        sequences += page["sequences"][first:]
-        amounts += page["amounts"][first:]
-        moments += page["moments"][first:]
-    return Chain(book=row["book"], sequences=sequences, amounts=amounts, moments=moments)
+class _Links(NamedTuple):
+    """A chain beyond its last cut, and (sequence, corrected sequence) of its corrections."""
+
+    chain: Chain
+    corrections: list[tuple[Place, Place]]
+
+
+async def _links(connection: Connection, transit: Transit, row: Mapping[str, Any]) -> _Links:
+    """Read a chain after the place to which it is cut. An entry that is known to be taken back promises nothing, nor does what
+    takes it back: whether the other half of the pair is funded yet does not matter."""
+    arguments = (transit, row["space"], row["book"], row["upto"], ENTRIES_MAX)
+    links = await connection.fetchrow(_SQL["fetch_links"], *arguments)
+    sequences, amounts, moments = links["sequences"] or [], links["amounts"] or [], links["moments"] or []
+    corrections = [(sequences[place], corrected) for place, corrected in enumerate(links["corrects"] or ()) if corrected]
+    if row["space"] == PAST_CLEARING:
+        corrections = []  # what is corrected there may stand in another chain: debits only, they need no money
+    if corrections:
+        undone = {place for pair in corrections for place in pair}
+        amounts = [0 if sequence in undone else amount for sequence, amount in zip(sequences, amounts, strict=True)]
+    return _Links(chain=Chain(book=row["book"], sequences=sequences, amounts=amounts, moments=moments), corrections=corrections)
 
 
 async def plan_cut(connection: Connection, transit: Transit, directory: Directory) -> Plan:
     """Read all that a cut decides on."""
     last = await connection.fetchrow(_SQL["fetch_last_cut"], transit)
-    ranges = await list_ranges(connection, transit)
-    fresh, taken = await _sum_ranges(connection, transit, ranges, directory)
+    ranges, of_this_cut = await list_ranges(connection, transit)
+    earlier = [msgspec.convert(dict(row), Correction) for row in await connection.fetch(_SQL["list_corrections"], transit)]
+    corrections = (*earlier, *of_this_cut)
+    undone: dict[Book, list[Place]] = {}
+    for one in of_this_cut:
+        undone.setdefault(one.book, []).append(one.corrects)
     return Plan(
         transit=transit,
         last_cut=last["last_cut"] if last else 0,
         ranges=ranges,
+        corrections=corrections,
         money=Money(
             carried={_key(row): _lot(row) for row in await connection.fetch(_SQL["list_carried"], transit)},
-            fresh=fresh,
-            taken=taken,
-            borne=await list_borne(connection, transit, ranges, directory),
+            fresh=await _sum_ranges(connection, transit, ranges, directory),
+            taken=await _taken(connection, transit, corrections, directory),
+            borne=await _list_borne(connection, passages(transit, ranges), undone, directory),
             debts={
                 (row["recipient"], row["space"]): row["amount"] for row in await connection.fetch(_SQL["list_debts"], transit)
             },
@@ -132,20 +167,34 @@ def _lot(row: Mapping[str, Any]) -> Lot:
 
 async def _sum_ranges(
     connection: Connection, transit: Transit, ranges: tuple[Range, ...], directory: Directory
-) -> tuple[dict[LotKey, Lot], list[Taken]]:
-    """Add up what the ranges owe by lot; corrections of entries cut earlier are told apart."""
+) -> dict[LotKey, Lot]:
+    """Add up what the ranges owe by lot."""
     fresh: dict[LotKey, Lot] = {}
-    taken: list[Taken] = []
     for arguments in passages(transit, ranges):
         for row in await connection.fetch(_SQL["sum_lots"], *arguments):
-            capital = row["capital"] or directory.is_capital(row["account"])
-            key = LotKey(row["account"], row["creditor"], capital)
-            if row["original_cut"]:
-                taken.append(Taken(key=key, space=row["space"], original_cut=row["original_cut"], amount=-row["amount"]))
-                continue
+            key = lot_key(row, directory)
             lot = fresh.get(key, Lot())
             fresh[key] = Lot(gross=lot.gross + row["amount"], periods=lot.periods | {row["period"]})
-    return fresh, taken
+    return fresh
+
+
+async def _taken(
+    connection: Connection, transit: Transit, corrections: Iterable[Correction], directory: Directory
+) -> tuple[Taken, ...]:
+    """Read what corrections take back, leg by leg."""
+    by_place = {(one.book, one.sequence): one for one in corrections}
+    places = ([book for book, _ in by_place], [sequence for _, sequence in by_place])
+    taken = []
+    for row in await connection.fetch(_SQL["list_correction_legs"], transit, *places) if by_place else ():
+        one = by_place[row["book"], row["sequence"]]
+        key = lot_key(row, directory)
+        taken.append(Taken(key=key, space=one.space, original_cut=one.original_cut, amount=row["amount"]))
+    return tuple(taken)
+
+
+def lot_key(row: Mapping[str, Any], directory: Directory) -> LotKey:
+    """Return the lot of a leg: capital repair by its charge line or by its payee."""
+    return LotKey(row["account"], row["creditor"], row["capital"] or directory.is_capital(row["account"]))
 
 
 def passages(transit: Transit, ranges: Iterable[Range]) -> Iterable[tuple[Any, ...]]:
@@ -159,15 +208,18 @@ def passages(transit: Transit, ranges: Iterable[Range]) -> Iterable[tuple[Any, .
             yield transit, book, after, min(after + PASSAGE_ENTRIES, max(uptos)), spaces, afters, uptos
 
 
-async def list_borne(
-    connection: Connection, transit: Transit, ranges: Iterable[Range], directory: Directory
+async def _list_borne(
+    connection: Connection, dealt: Iterable[tuple[Any, ...]], undone: Mapping[Book, list[Place]], directory: Directory
 ) -> tuple[Borne, ...]:
-    """Reckon the commission of the ranges' payments, each by itself, and add it up by earner and bearer."""
+    """Reckon the commission of the ranges' payments, each by itself, and add it up by earner and bearer.
+
+    ``undone`` are entries of the ranges that corrections beyond them take back: nothing was done for them.
+    """
     netted: dict[tuple[int, int], dict[LotKey, int]] = {}
     claimed: dict[tuple[int, int], int] = {}
     creditors = sorted(directory.terms)
-    for arguments in passages(transit, ranges) if creditors else ():
-        for row in await connection.fetch(_SQL["list_payments"], *arguments, creditors):
+    for arguments in dealt if creditors else ():
+        for row in await connection.fetch(_SQL["list_payments"], *arguments, creditors, undone.get(arguments[1], [])):
             for place, key, amount in payment_commission(row, directory):
                 if key is None:
                     claimed[place] = claimed.get(place, 0) + amount

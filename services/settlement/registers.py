@@ -1,7 +1,7 @@
 """Registers that leave: approved orders of a cut as one batch of delivery, in one transaction (design W9)."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from services.settlement.orders import MAKER, Step, add_history
 from services.settlement.rules.bank_text import bank_text
 from services.settlement.rules.numbering import register_number
 from services.settlement.rules.order_fields import budget_fields
-from services.settlement.rules.validation import OrderFault, batch_faults
+from services.settlement.rules.validation import ORDER_LIVES_DAYS, OrderFault, batch_faults
 
 _SQL = load_statements("services/settlement/registers.sql")
 _ORDERS = load_statements("services/settlement/orders.sql")
@@ -38,7 +38,8 @@ class RegisterFaulty(ValueError):
 async def send_registers(connection: Connection, transit: Transit, now: datetime) -> tuple[str, ...]:
     """Hand every approved order that has not left to delivery, a register a cut; the registers' numbers.
 
-    Each register is a transaction of its own. Raises RegisterFaulty when the bank would refuse it: mostly the payer's own
+    Each register is a transaction of its own. An order too old for the bank (762-П: ten days) stays and is cancelled by a person,
+    for another of today's date; the audit lists it. Raises RegisterFaulty when the bank would refuse it: mostly the payer's own
     requisites are not set (terms.py).
     """
     payer = await fetch_payer(connection, transit)
@@ -47,7 +48,7 @@ async def send_registers(connection: Connection, transit: Transit, now: datetime
         async with connection.transaction():
             await connection.execute(_ORDERS["make_aggregator"], transit)
             await connection.fetchrow(_ORDERS["lock_aggregator"], transit)
-            cuts = await connection.fetch(_SQL["list_cuts_to_send"], transit)
+            cuts = await connection.fetch(_SQL["list_cuts_to_send"], transit, now.date() - timedelta(days=ORDER_LIVES_DAYS))
             if not cuts:
                 return tuple(sent)
             sent.append(await _send(connection, payer, cuts[0], now))

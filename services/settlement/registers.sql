@@ -1,11 +1,12 @@
 -- Registers of orders on their way to the bank, and registers of the payments that an order pays.
 
 -- name: list_cuts_to_send
--- Cuts of a transit account that have approved orders not sent yet, the oldest first, with the register's place if it is free.
+-- Cuts of a transit account since a day that have approved orders not sent yet, the oldest first, and whether the register's place
+-- is free.
 SELECT c.cut, c.day, c.ordinal,
     NOT EXISTS (SELECT FROM settlement.register r WHERE r.transit = c.transit AND r.day = c.day AND r.ordinal = c.ordinal) AS is_free
 FROM settlement.cut c
-WHERE c.transit = $1 AND EXISTS (SELECT FROM settlement.transfer_order o
+WHERE c.transit = $1 AND c.day >= $2 AND EXISTS (SELECT FROM settlement.transfer_order o
     WHERE o.cut = c.cut AND o.state = 1 AND o.register IS NULL) ORDER BY c.cut;
 
 -- name: list_orders_to_send
@@ -44,7 +45,8 @@ SELECT g.cut, c.day, g.space, g.book, g.after, g.upto, g.promised FROM settlemen
 WHERE g.transit = $1 AND g.cut BETWEEN $2 AND $3 ORDER BY g.cut, g.space, g.book;
 
 -- name: list_lines
--- Payments of a passage within the ranges that touch some payable accounts: kopecks by account, creditor, pool and period.
+-- Payments of a passage within the ranges that touch some payable accounts: kopecks by account, creditor, pool and period, without
+-- corrections of entries cut earlier.
 WITH wanted AS MATERIALIZED (SELECT * FROM unnest($5::int[], $6::bigint[], $7::bigint[]) AS w(space, after, upto))
 SELECT j.book, j.sequence, j.kind, j.personal_account, j.external_id, j.space, s.space AS chain, j.channel, j.event_at, j.value_date, a.number AS account_number, u.account,
     coalesce(c.creditor, 0) AS creditor, coalesce(c.pool = 1, false) AS capital, coalesce(c.period, 0) AS period, p.service, -u.amount AS amount
@@ -57,4 +59,27 @@ FROM ledger.journal j
   LEFT JOIN reference.personal_account a ON a.personal_account = j.personal_account
   LEFT JOIN reference.payee p ON p.payee = (u.account & 1099511627775)
 WHERE j.book = $2 AND j.sequence > $3 AND j.sequence <= $4 AND u.account = ANY ($8::bigint[])
+  AND NOT (j.space = 1 AND w.space > 0 AND EXISTS (SELECT FROM settlement.promise_correction k
+      WHERE k.transit = $1 AND k.space = w.space AND k.book = j.book AND k.sequence = j.sequence AND k.corrects <= w.after))
 ORDER BY j.sequence, u.place;
+
+-- name: list_cuts
+-- Cuts of a transit account between two, in order.
+SELECT cut, day FROM settlement.cut WHERE transit = $1 AND cut BETWEEN $2 AND $3 ORDER BY cut;
+
+-- name: list_undone
+-- Entries of a cut in a book that corrections beyond its ranges take back.
+SELECT k.corrects FROM settlement.taken_back t JOIN settlement.promise_correction k USING (transit, space, book, sequence)
+WHERE t.cut = $1 AND t.original_cut = $1 AND t.book = $2 ORDER BY k.corrects;
+
+-- name: list_taken_lines
+-- What a cut took back of some payable accounts, entry by entry.
+SELECT j.book, j.sequence, j.kind, j.personal_account, j.external_id, j.space, t.space AS chain, j.channel, j.event_at, j.value_date,
+    a.number AS account_number, u.account, coalesce(c.creditor, 0) AS creditor, coalesce(c.pool = 1, false) AS capital,
+    coalesce(c.period, 0) AS period, p.service, -u.amount AS amount
+FROM settlement.taken_back t JOIN ledger.journal j ON j.book = t.book AND j.sequence = t.sequence
+  CROSS JOIN LATERAL unnest(j.accounts, j.amounts, j.lines) WITH ORDINALITY AS u(account, amount, line, place)
+  LEFT JOIN reference.charge c ON c.personal_account = j.personal_account AND c.line = u.line
+  LEFT JOIN reference.personal_account a ON a.personal_account = j.personal_account
+  LEFT JOIN reference.payee p ON p.payee = (u.account & 1099511627775)
+WHERE t.cut = $1 AND u.account = ANY ($2::bigint[]) ORDER BY j.book, j.sequence, u.place;

@@ -4,7 +4,7 @@ What a cut has used must not change afterwards, or its registers could not be re
 transit accounts' last cuts, and are ended by a date, never changed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, time
 
 import msgspec
@@ -79,6 +79,11 @@ async def set_transit_terms(connection: Connection, terms: TransitTerms) -> None
     columns = [values[name] for name in names]
     last = (terms.contracts_required, list(terms.cut_times), terms.time_zone)
     await connection.execute(_SQL["set_transit_terms"], terms.transit, *columns, *last)
+
+
+async def set_service_names(connection: Connection, names: Mapping[str, str]) -> None:
+    """Set how services are called in the purposes of orders, by their codes."""
+    await connection.executemany(_SQL["set_service_name"], sorted(names.items()))
 
 
 def read_rows(lines: Iterable[bytes], kind: type[msgspec.Struct]) -> tuple[msgspec.Struct, ...]:

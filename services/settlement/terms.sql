@@ -18,6 +18,10 @@ SELECT max(day) FROM settlement.cut;
 -- A recipient by its code.
 SELECT recipient FROM reference.recipient WHERE code = $1;
 
+-- name: set_service_name
+-- How a service is called.
+INSERT INTO settlement.service_name (service, name) VALUES ($1, $2) ON CONFLICT (service) DO UPDATE SET name = excluded.name;
+
 -- name: add_contract
 -- A contract; nothing for a known code.
 INSERT INTO settlement.contract (code, creditor, recipient, number, signed_on, valid_from, valid_to, defers_small, nets_debts,

@@ -38,6 +38,7 @@ LEGAL: Mapping[TransferState, frozenset[TransferState]] = MappingProxyType(
         S.RETURNED: frozenset(),
     }
 )
+ENDED = frozenset({S.EXECUTED, S.REJECTED, S.CANCELLED, S.RETURNED})
 BACK = frozenset({S.REJECTED, S.CANCELLED, S.RETURNED})
 """States in which the money is where the order took it from, and is to be paid anew."""
 
@@ -73,6 +74,8 @@ async def apply_result(connection: Connection, told: Told) -> Applied:
     if now is wanted:
         return Applied.REPEATED
     if wanted not in LEGAL[now]:
+        if wanted is S.ACCEPTED and now in ENDED:
+            return Applied.REPEATED  # told late: the end was known already, by the statement
         if await connection.fetchval(_SQL["has_been"], order["transfer"], wanted):
             return Applied.REPEATED
         await park_result(connection, told, f"из состояния {now.name} в {wanted.name} перехода нет")

@@ -14,14 +14,19 @@ from kopeck.commands.balance import balance
 from kopeck.commands.day import day
 from kopeck.commands.explain import explain
 from kopeck.commands.journal import journal
+from kopeck.commands.settle import settle
+from kopeck.commands.transfers import transfers
 from kopeck.commands.verify import verify
 from schemas.ids import Sequence
 from schemas.notification import NamedDesignation
 from services.balances.consumer import BalancesConsumer
 from services.postings.consumer import PostingsConsumer
 from services.runner import catch_up
+from services.settlement.composing import NO_REQUISITES
+from services.settlement.consumer import SettlementConsumer
+from services.settlement.orders import make_orders
 from tests.conftest import LedgerDatabase
-from tests.read_town import SQL, TRANSIT_ACCOUNT, Town, build_town
+from tests.read_town import EVENT_AT, SQL, TRANSIT_ACCOUNT, Town, build_town
 
 
 @pytest.fixture
@@ -56,10 +61,10 @@ class Commands:
         return await asyncio.to_thread(CliRunner().invoke, command, list(arguments), env=self.environ)
 
     async def text(self, command: click.Command, *arguments: str) -> str:
-        """What a command that succeeds prints."""
+        """What a command that succeeds prints on standard output."""
         result = await self.run(command, *arguments)
         assert result.exit_code == 0, result.output
-        return result.output
+        return result.stdout
 
     async def json(self, command: click.Command, *arguments: str) -> Any:
         """The same, decoded."""
@@ -131,6 +136,23 @@ async def test_a_refusal_is_told(town: Town, commands: Commands) -> None:
     assert "amount 1 / amount 2" in await commands.text(explain, "op-1")
 
 
+async def test_what_followed_a_payment(town: Town, commands: Commands) -> None:
+    """op-1 is within the cover, op-2 goes beyond it; nobody has approved requisites. Suspense is owed to no recipient."""
+    before = (await commands.json(explain, "op-1"))["followed"]
+    assert (before["receipts_decided"], {leg["where"] for leg in before["money"]}) == (False, {"not_read"})
+    assert "settlement has not read the entry yet" in await commands.text(explain, "op-1")
+    await catch_up(town.connection, SettlementConsumer())
+    for reference, where in (("op-1", {"not_cut"}), ("op-2", {"not_confirmed"}), ("op-4", set())):
+        money = (await commands.json(explain, reference))["followed"]["money"]
+        assert {leg["where"] for leg in money} == where, reference
+    await make_orders(town.connection, town.transit, EVENT_AT)
+    told = await commands.json(explain, "op-1")
+    legs = told["followed"]["money"]
+    assert sum(leg["amount_kopecks"] for leg in legs) == 100_001
+    assert {(leg["where"], leg["told"]) for leg in legs} == {("carried", f"confirmed, carried to the next cut: {NO_REQUISITES}")}
+    assert "WHERE THE MONEY IS" in await commands.text(explain, "op-1")
+
+
 @pytest.mark.parametrize("reference", ["nothing", "1:99", "99:1", "bank-feed/nothing", "", "1:2:3"])
 async def test_what_is_not_there(town: Town, commands: Commands, reference: str) -> None:
     result = await commands.run(explain, reference)
@@ -146,9 +168,9 @@ async def test_an_id_of_two_spaces_must_be_named(town: Town, commands: Commands)
     assert (await commands.json(explain, "bank-feed/op-1"))["entry"]["place"] == "1:1"
 
 
-@pytest.mark.parametrize("command", [explain, balance, journal, verify, day])
+@pytest.mark.parametrize("command", [explain, balance, journal, verify, day, transfers, settle])
 async def test_no_ledger_is_made_by_asking(tmp_path: Path, command: click.Command) -> None:
-    arguments = {"explain": ["op-1"], "day": ["show"]}.get(command.name or "", [])
+    arguments = {"explain": ["op-1"], "day": ["show"], "transfers": ["waiting"]}.get(command.name or "", [])
     result = CliRunner().invoke(command, [*arguments, "--data", str(tmp_path / "none")])
     assert result.exit_code == 1
     assert "there is no ledger in" in result.output

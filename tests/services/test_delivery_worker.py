@@ -514,3 +514,24 @@ async def test_a_connection_lost_under_a_desk_is_no_bug_of_the_desks(house: Deli
     async with working(worker):
         await until(house.all_are(OrderState.DONE))
     assert desk.lost and await house.effects() == [(1, "Done"), (2, "Done")]
+
+
+async def test_a_lost_connection_does_not_hide_a_cancellation(house: DeliveryHouse) -> None:
+    waiting = asyncio.Event()
+
+    async def step() -> None:
+        try:
+            waiting.set()
+            await asyncio.Event().wait()
+        finally:
+            # What asyncpg makes of a transaction that is left when its connection is gone.
+            raise asyncpg.InterfaceError("the underlying connection is closed")
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(house.worker(Gate())._repeat(step, never))
+    await waiting.wait()
+    task.cancel()
+    await asyncio.wait([task], timeout=5)
+    assert task.cancelled()

@@ -1,7 +1,7 @@
 """What the bank answers and what its statement shows: states, entries, reissues; repeats change nothing, nonsense is kept."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -215,7 +215,43 @@ async def test_the_statement_executes_what_the_bank_had_not_told(town: Settlemen
     await answer(town, order, Done(reference="r", content=results(order, S.EXECUTED, S.EXECUTED)))
     assert await take_movement(town.services, movement(second, "b"), NOW) is Recognised.REPEATED
     assert await money(town) == (0, 0, 0, 0)
+    await answer(town, order, Accepted(reference="r", ask_after_ms=1))
+    assert await town.owner.fetch(SQL["parked"]) == [], "accepted, told late"
     await town.assert_sound()
+
+
+async def test_a_register_s_answer_moves_no_order_of_another(town: SettlementTown) -> None:
+    await town.pay(("heating", 5))
+    await town.cover(5)
+    await town.cut()
+    await town.send()
+    first, second = await sent(town, 0), await sent(town, 1)
+    await answer(town, second, Accepted(reference="r", ask_after_ms=1, content=results(first, S.EXECUTED, S.EXECUTED)))
+    assert await states(town) == [S.SENT] * 3
+    assert len(await town.owner.fetch(SQL["parked"])) == 2
+
+
+async def test_an_order_too_old_for_the_bank_stays_and_is_made_anew(ledger_database: LedgerDatabase) -> None:
+    async with settlement_town(ledger_database) as town:
+        await town.pay(("heating", 700))
+        await town.cover(700)
+        await town.cut()
+        late = NOW + timedelta(days=11)
+        assert await town.send(late) == ()
+        key = (await town.orders())[0]["key"]
+        assert await cancel_order(town.services, key, "Анна", late) and await allow_reissue(town.services, key)
+        await town.owner.execute(SQL["roll_day"], town.transit, late.date())
+        await town.cut(late)
+        assert await town.send(late) == ("1-261205-1",)
+        await town.assert_sound()
+
+
+async def test_the_statement_may_carry_the_bank_s_own_number(town: SettlementTown) -> None:
+    order = await sent(town)
+    await answer(town, order, Done(reference="r", content=results(order, S.EXECUTED, S.EXECUTED)))
+    first = (await town.orders())[0]
+    assert await take_movement(town.services, movement(first, "a", number="90"), NOW) is Recognised.REPEATED
+    assert await take_movement(town.services, movement(first, "b", number="91"), NOW) is Recognised.NOT_RECOGNISED
 
 
 CASES: tuple[tuple[str, dict[str, Any]], ...] = (

@@ -158,3 +158,27 @@ async def test_the_database_refuses_a_gap_and_an_overlap(town: SettlementTown) -
         with pytest.raises(asyncpg.IntegrityConstraintViolationError, match=constraint):
             await town.owner.execute(SQL["forge_range"], after, upto)
     await town.assert_sound()
+
+
+async def test_what_is_recorded_cannot_be_changed_by_the_services(town: SettlementTown) -> None:
+    await town.pay(("heating", 700))
+    await town.cover(700)
+    await town.cut()
+    changeable = {
+        "settlement.transfer_order": {"state", "register"},
+        "settlement.aggregator": {"last_cut", "ordered"},
+        "settlement.reissue_due": {"same_requisites"},
+        "settlement.parked_result": {"resolved_at", "resolved_by"},
+        "settlement.contract": {"valid_to"},
+        "settlement.stop_listed": {"until"},
+    }
+    whole = {"transit_terms", "service_name", "promise", "confirmed", "debt"}
+    found: dict[str, set[str]] = {}
+    for row in await town.owner.fetch(SQL["updatable"]):
+        if row["table"].removeprefix("settlement.") not in whole:
+            found.setdefault(row["table"], set()).add(row["column"])
+    assert found == changeable
+    assert [row["table"] for row in await town.owner.fetch(SQL["deletable"])] == ["settlement.carried", "settlement.reissue_due"]
+    for statement in ("spoil_order", "forget_range"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await town.services.execute(SQL[statement])

@@ -156,3 +156,49 @@ async def test_a_cover_taken_back_unseen_stops_the_cut_itself(town: SettlementTo
         await make_orders(town.services, town.transit, NOW)
     assert await town.orders() == []
     await town.assert_sound()
+
+
+async def test_a_payment_known_to_be_taken_back_is_not_ordered_though_its_correction_waits(town: SettlementTown) -> None:
+    """The correction stands behind a payment that is not covered: the pair is worth nothing all the same."""
+    first = await town.pay(("heating", 700))
+    await town.pay(("cold_water", 900))
+    await town.reverse(first)
+    await town.cover(700)
+    assert (await town.cut()).ordered == 0
+    assert (await debts(town), await town.balance(town.payable("heating"))) == ([], 0)
+    await town.assert_sound()
+    await town.cover(200)
+    assert (await town.cut()).ordered == 900
+    await town.assert_sound()
+
+
+async def test_a_correction_behind_an_uncovered_payment_is_a_debt_at_once(town: SettlementTown) -> None:
+    """Else the debt could never be kept back, and the payment in front never be covered: its cover came less the debt."""
+    await add_contracts(town.services, [CONSENT])
+    first = await town.pay(("heating", 700))
+    await town.cover(700)
+    await town.cut()
+    await town.pay(("cold_water", 900), space=0)
+    await town.reverse(first)
+    await town.cover(200)
+    assert (await town.cut()).ordered == 0
+    assert await owed(town, "TEPLO") == 700
+    await town.assert_sound()
+    await town.pay(("hot_water", 1_000), space=1)
+    await town.cover(1_000, space=1)
+    assert (await town.cut()).ordered == 300, "700 are kept back, which frees the money of the other clearing account"
+    await town.assert_sound()
+    assert (await town.cut()).ordered == 900
+    assert await town.paid() == {("TEPLO", "services"): 1_000, ("VODA", "services"): 900}
+    await town.assert_sound()
+
+
+async def test_reversed_suspense_gives_its_money_to_the_next(town: SettlementTown) -> None:
+    first = await town.suspend(500)
+    await town.cover(500)
+    await town.cut()
+    await town.reverse(first)
+    await town.pay(("heating", 500))
+    assert (await town.cut()).ordered == 0, "first the suspense is taken back"
+    assert (await town.cut()).ordered == 500
+    await town.assert_sound()

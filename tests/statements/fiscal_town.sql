@@ -72,3 +72,7 @@ SET enable_seqscan = off;
 -- name: read_contacts
 -- Where payers want receipts.
 SELECT contact FROM fiscal.contact;
+
+-- name: count_waiting
+-- Sessions of this database that wait for a lock.
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock';

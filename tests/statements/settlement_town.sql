@@ -138,3 +138,14 @@ SELECT (SELECT count(*) FROM settlement.cut) AS cuts, (SELECT count(*) FROM sett
 -- name: inn
 -- A recipient's ИНН.
 SELECT inn FROM reference.recipient WHERE recipient = $1;
+
+-- name: updatable
+-- Columns of settlement that the services may change.
+SELECT format('%I.%I', c.table_schema, c.table_name) AS "table", c.column_name AS "column" FROM information_schema.columns c
+WHERE c.table_schema = 'settlement'
+  AND has_column_privilege('kopeck_services', format('%I.%I', c.table_schema, c.table_name), c.column_name, 'UPDATE') ORDER BY 1, 2;
+
+-- name: deletable
+-- Tables of settlement that the services may delete from.
+SELECT format('%I.%I', schemaname, tablename) AS "table" FROM pg_tables
+WHERE schemaname = 'settlement' AND has_table_privilege('kopeck_services', format('%I.%I', schemaname, tablename), 'DELETE') ORDER BY 1;

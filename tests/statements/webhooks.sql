@@ -89,3 +89,7 @@ SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wai
 -- name: count_closed
 -- Counterparties that are closed.
 SELECT count(*) FROM delivery.closed_counterparty;
+
+-- name: find_recipient_of_service
+-- Whose a service is, in a town where each has one recipient.
+SELECT recipient FROM reference.payee WHERE service = $1;

@@ -120,8 +120,7 @@ def make_template(reference: Reference, situation: Situation, line: LineFacts) -
     day = situation.day
     creditor, payee, _, _ = line
     recipient, _ = reference.payees[payee]
-    agency = None if recipient == situation.provider else reference.agency_at(situation.provider, recipient, day)
-    relation = _relation(situation.provider, creditor, recipient, agency)
+    relation, agency = relation_of(reference, situation, line)
     issuer = situation.provider if relation is Relation.AGENCY else creditor
     form = reference.form_at(issuer, day)
     try:
@@ -181,12 +180,16 @@ def _cut(text: str, reserved: int) -> str:
     return text[: ITEM_NAME_CHARACTERS_MAX - reserved]
 
 
-def _relation(provider: int, creditor: int, recipient: int, agency: AgencyRow | None) -> Relation:
+def relation_of(reference: Reference, situation: Situation, line: LineFacts) -> tuple[Relation, AgencyRow | None]:
+    """Return how a line stands to the provider of its account, and the agency contract by which it does."""
+    creditor, payee, _, _ = line
+    recipient, _ = reference.payees[payee]
+    agency = None if recipient == situation.provider else reference.agency_at(situation.provider, recipient, situation.day)
     if agency is not None:
-        return Relation.AGENCY
-    if creditor != provider:
-        return Relation.DIRECT
-    return Relation.OWN if recipient == creditor else Relation.PASS_THROUGH
+        return Relation.AGENCY, agency
+    if creditor != situation.provider:
+        return Relation.DIRECT, None
+    return Relation.OWN if recipient == creditor else Relation.PASS_THROUGH, None
 
 
 def _decision(reference: Reference, situation: Situation, relation: Relation, form: Form) -> DecisionRow:
