@@ -26,6 +26,7 @@ from loadtests.generator import Load, LoadReport, run_load
 from loadtests.proof import Claim, claims_of, prove
 from loadtests.report import BenchReport, PhaseFigures, Spent, canonical_line, counts_of, figures_of, phase_line
 from loadtests.stage import Cpu, Stage, StageOptions, on_stage
+from loadtests.till import orders_house, till_beside
 from loadtests.town import Town
 from loadtests.traffic import Doors, Plan, payments_of
 
@@ -60,6 +61,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     duration: int
     rate: int
     warm: bool
+    orders: bool
     folder: Path
 
 
@@ -84,7 +86,13 @@ class Bench:
         stage = StageOptions(
             folder=options.folder, town=self._town, processes=options.processes, books=options.books, warm=options.warm
         )
-        await on_stage(stage, self._play, self._tell)
+        if not options.orders:
+            await on_stage(stage, self._play, self._tell)
+            return
+        with till_beside() as till:
+            await on_stage(
+                msgspec.structs.replace(stage, orders=orders_house(till, self._town.creditors)), self._play, self._tell
+            )
 
     async def _play(self, stage: Stage) -> None:
         options = self._options
@@ -109,7 +117,7 @@ class Bench:
         plan = Plan(town=self._town, phase=place, count=count)
         load = _load_of(plan, stage.doors, phase)
         cpu_before, batches_before = stage.cpu(), await _batches(stage.base_url)
-        report = await _in_another_process(load)
+        report = await in_another_process(load)
         spent = _spent(report, (cpu_before, stage.cpu()), (batches_before, await _batches(stage.base_url)))
         claims = claims_of(payments_of(plan), report, stage.spaces)
         self._claims += claims.claims
@@ -133,7 +141,7 @@ class Bench:
             plan = Plan(town=self._town, phase=0, count=seconds * CEILING_A_SECOND_MAX)
             doors = doors_at(*listening.getsockname())
             phase = Phase(name="ceiling", connections=CEILING_CONNECTIONS, rate=0, seconds=seconds)
-            report = await _in_another_process(_load_of(plan, doors, phase))
+            report = await in_another_process(_load_of(plan, doors, phase))
         finally:
             responder.terminate()
             responder.join()
@@ -158,7 +166,8 @@ def _load_of(plan: Plan, doors: Doors, phase: Phase) -> Load:
     return Load(plan=plan, doors=doors, at=utc_now(), connections=phase.connections, rate=phase.rate, duration_s=phase.seconds)
 
 
-async def _in_another_process(load: Load) -> LoadReport:
+async def in_another_process(load: Load) -> LoadReport:
+    """Run a load in a process of its own, which ends with the caller."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         try:
             return await asyncio.get_running_loop().run_in_executor(pool, run_load, load)
@@ -196,6 +205,7 @@ def _spent(report: LoadReport, cpu: tuple[Cpu, Cpu], batches: tuple[tuple[int, i
     return Spent(
         gateways=(after.gateways - before.gateways) * 1_000 // answered,
         workers=(after.workers - before.workers) * 1_000 // answered,
+        orders=(after.orders - before.orders) * 1_000 // answered,
         postgresql=(after.postgresql - before.postgresql) * 1_000 // answered,
         generator=report.cpu_us // answered,
         batch_hundredths=entries * 100 // appends if appends else 0,
@@ -203,7 +213,7 @@ def _spent(report: LoadReport, cpu: tuple[Cpu, Cpu], batches: tuple[tuple[int, i
 
 
 @contextmanager
-def _data_folder(data: Path | None) -> Iterator[Path]:
+def data_folder(data: Path | None) -> Iterator[Path]:
     """The named folder, kept; or one of its own that is removed at the end."""
     if data is not None:
         yield data
@@ -227,12 +237,13 @@ def _data_folder(data: Path | None) -> Iterator[Path]:
 @click.option("--quick", is_flag=True, help="Three seconds a phase.")
 @click.option("--rate", default=1_000, show_default=True, type=click.IntRange(1, 100_000), help="Payments/s at fixed rate.")
 @click.option("--warm/--cold", default=True, show_default=True, help="Whether the cache holds the tables at the start.")
+@click.option("--orders/--no-orders", default=False, show_default=True, help="Receipts and transfers beside the payments.")
 @click.option("--data", type=click.Path(path_type=Path), help="A new data folder to keep; a temporary one without it.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all figures to this file.")
 def main(*, quick: bool, data: Path | None, json_file: Path | None, **options: object) -> None:
     """Measure the system and prove what it answered. Exit code 1 when the proof does not hold."""
     start_log("warning")
-    with _data_folder(data) as folder:
+    with data_folder(data) as folder:
         chosen = msgspec.convert({**options, "folder": folder}, BenchOptions, dec_hook=_as_it_is)
         if quick:
             chosen = msgspec.structs.replace(chosen, duration=3)

@@ -14,7 +14,7 @@ import msgspec
 from gateway.cache import Name, TableCache, cache_value
 from ledger.core.books import book_of
 from ledger.statements import load_statements
-from loadtests.town import NAMESPACE, RECIPIENTS, SERVICES, VALID_UNTIL, Town, number_of, table_of
+from loadtests.town import NAMESPACE, RECIPIENTS, SERVICES, VALID_UNTIL, Town, creditor_of, number_of, table_of
 from schemas.allocation import AccountState, AdvanceRule, PayerKind, pack_table
 from schemas.ids import Book
 
@@ -91,7 +91,7 @@ def _payees() -> Iterator[tuple[object, ...]]:
 
 def _accounts(town: Town) -> Iterator[tuple[object, ...]]:
     for account in range(1, town.accounts + 1):
-        yield account, NAMESPACE, number_of(account), AccountState.OPEN.value, PayerKind.PERSON.value, 1
+        yield account, NAMESPACE, number_of(account), AccountState.OPEN.value, PayerKind.PERSON.value, creditor_of(town, account)
 
 
 def _aliases(town: Town) -> Iterator[tuple[object, ...]]:

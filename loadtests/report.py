@@ -18,6 +18,7 @@ class Spent(msgspec.Struct, frozen=True, kw_only=True):
 
     gateways: int
     workers: int
+    orders: int
     postgresql: int
     generator: int
     batch_hundredths: int
@@ -102,6 +103,7 @@ def phase_line(phase: PhaseFigures) -> str:
         for name, value in (("p50", took.p50), ("p95", took.p95), ("p99", took.p99), ("p99.9", took.p999), ("max", took.largest))
     )
     cpu = f"gateways {spent.gateways} postgresql {spent.postgresql} workers {spent.workers} generator {spent.generator}"
+    cpu += f" orders {spent.orders}" if spent.orders else ""
     batch = f", batch {spent.batch_hundredths // 100}.{spent.batch_hundredths % 100:02d}" if spent.batch_hundredths else ""
     errors = "".join(f", {name} {count}" for name, count in phase.verdicts.items())
     return f"{phase.name}: {phase.payments_a_second}/s, ms {parts}; CPU us a payment: {cpu}{batch}{errors}"

@@ -16,13 +16,14 @@ from kopeck.clock import utc_now
 from kopeck.config import Config
 from kopeck.embedded.servers import Connections, start_servers
 from kopeck.endpoints import Endpoints
-from kopeck.running import House, keep_house
+from kopeck.running import House, OrdersHouse, keep_house
 from kopeck.supervisor import Supervisor
 from ledger.journal import create_ledger
 from ledger.migrate import migrate, set_role_passwords
 from loadtests.channels import CHANNELS, doors_at
 from loadtests.cpu import cpu_ms, parent_of
 from loadtests.fixture import make_town
+from loadtests.orders_town import make_orders_town
 from loadtests.town import Town
 from loadtests.traffic import Source
 from schemas.channel import Channel
@@ -33,13 +34,17 @@ CACHE_TIMEOUT_S = 5.0
 
 
 class StageOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What is started; ``warm`` writes every table to the cache before the first payment."""
+    """What is started; ``warm`` writes every table to the cache before the first payment.
+
+    With ``orders`` the orders process runs too, in a town whose creditors issue receipts and whose recipients can be paid.
+    """
 
     folder: Path
     town: Town
     processes: int
     books: int
     warm: bool
+    orders: OrdersHouse | None = None
 
 
 class Cpu(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,14 +52,17 @@ class Cpu(msgspec.Struct, frozen=True, kw_only=True):
 
     gateways: int
     workers: int
+    orders: int
     postgresql: int
 
 
 class Stage:
     """The running system and what a load and a proof need to know of it."""
 
-    def __init__(self, connection: Connection, channels: tuple[Channel, ...], base_url: str, supervisor: Supervisor) -> None:
-        self.connection = connection
+    def __init__(
+        self, owner: tuple[Connection, str], channels: tuple[Channel, ...], base_url: str, supervisor: Supervisor
+    ) -> None:
+        self.connection, self.owner_dsn = owner
         self.base_url = base_url
         self.doors = doors_at(*_host_and_port(base_url))
         self.spaces = {Source.TERMINAL: int(channels[0].space), Source.BANK: int(channels[1].space)}
@@ -66,7 +74,8 @@ class Stage:
         backend = self.connection.get_server_pid()
         return Cpu(
             gateways=cpu_ms(child.pid for child in children if child.spec.pass_fds),
-            workers=cpu_ms(child.pid for child in children if not child.spec.pass_fds),
+            workers=cpu_ms(child.pid for child in children if child.spec.name == "workers"),
+            orders=cpu_ms(child.pid for child in children if child.spec.name == "orders"),
             postgresql=cpu_ms([parent_of(backend)]),
         )
 
@@ -89,10 +98,11 @@ async def on_stage(options: StageOptions, play: Callable[[Stage], Awaitable[None
                 log_level="warning",
                 connections=servers.connections,
                 channels=channels,
+                orders=options.orders,
             )
 
             async def beside(endpoints: Endpoints, supervisor: Supervisor, stop: asyncio.Event) -> None:
-                await play(Stage(connection, channels, endpoints.base_url, supervisor))
+                await play(Stage((connection, servers.connections.owner_dsn), channels, endpoints.base_url, supervisor))
                 stop.set()
 
             await keep_house(house, servers, asyncio.Event(), beside)
@@ -113,6 +123,8 @@ async def _make_ledger(
     started = time.perf_counter_ns()
     try:
         await make_town(connection, options.town, options.books, cache)
+        if options.orders is not None:
+            await make_orders_town(connection, options.town)
     finally:
         if cache is not None:
             await cache.close()

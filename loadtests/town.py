@@ -28,11 +28,15 @@ _GOLDEN = 0x9E3779B97F4A7C15
 
 
 class Town(msgspec.Struct, frozen=True, kw_only=True):
-    """``accounts`` personal accounts with internal ids 1 … accounts and ``lines`` charge lines each, at least 3."""
+    """``accounts`` personal accounts with internal ids 1 … accounts and ``lines`` charge lines each, at least 3.
+
+    Accounts have the first ``creditors`` recipients as their providers and creditors in turn.
+    """
 
     seed: int
     accounts: int
     lines: int
+    creditors: int = 1
 
 
 def mixed(value: int) -> int:
@@ -46,6 +50,11 @@ def mixed(value: int) -> int:
 def number_of(account: int) -> str:
     """The number by which payers know the account with this internal id."""
     return str(FIRST_NUMBER + account)
+
+
+def creditor_of(town: Town, account: int) -> int:
+    """The recipient to whom everything on the account is owed, its provider."""
+    return 1 + account % town.creditors
 
 
 def weights_of(town: Town, account: int) -> tuple[int, ...]:
@@ -72,13 +81,18 @@ def table_of(town: Town, account: int) -> AllocationTable:
     """The account's table at version 1: main principal, capital repair, a penalty; advances go by weights to own lines."""
     weights = weights_of(town, account)
     payees = payees_of(town, account)
-    principal = town.lines - 2
+    principal, creditor = town.lines - 2, creditor_of(town, account)
     main = tuple(sorted(payees[:principal]))
     lines = tuple(range(1, town.lines + 1))
     tiers = (
-        _tier(Pool.MAIN, Kind.PRINCIPAL, main, lines[:principal], weights[:principal]),
-        _tier(Pool.CAPITAL_REPAIR, Kind.PRINCIPAL, payees[principal : principal + 1], lines[principal:-1], weights[principal:-1]),
-        _tier(Pool.MAIN, Kind.PENALTY, payees[-1:], lines[-1:], weights[-1:]),
+        _tier((creditor, Pool.MAIN, Kind.PRINCIPAL), main, lines[:principal], weights[:principal]),
+        _tier(
+            (creditor, Pool.CAPITAL_REPAIR, Kind.PRINCIPAL),
+            payees[principal : principal + 1],
+            lines[principal:-1],
+            weights[principal:-1],
+        ),
+        _tier((creditor, Pool.MAIN, Kind.PENALTY), payees[-1:], lines[-1:], weights[-1:]),
     )
     return AllocationTable(
         account=AccountId(account),
@@ -88,7 +102,7 @@ def table_of(town: Town, account: int) -> AllocationTable:
         state=AccountState.OPEN,
         payer_kind=PayerKind.PERSON,
         time_zone="Europe/Moscow",
-        provider=1,
+        provider=creditor,
         valid_until=VALID_UNTIL,
         per_service_payment=False,
         totals=(Total(sum(weights), (0, 1, 2)), Total(sum(weights[:principal]), (0,))),
@@ -102,9 +116,10 @@ def table_of(town: Town, account: int) -> AllocationTable:
     )
 
 
-def _tier(pool: Pool, kind: Kind, payees: Sequence[int], lines: Sequence[int], weights: Sequence[int]) -> Tier:
+def _tier(what: tuple[int, Pool, Kind], payees: Sequence[int], lines: Sequence[int], weights: Sequence[int]) -> Tier:
+    creditor, pool, kind = what
     return Tier(
-        creditor=1,
+        creditor=creditor,
         period=PERIOD,
         pool=pool,
         kind=kind,

@@ -319,6 +319,7 @@ CREATE TABLE settlement.parked_result (
     resolved_at timestamptz,
     resolved_by text,
     CONSTRAINT parked_result_once UNIQUE (told_by, key, content));
+CREATE INDEX parked_result_open ON settlement.parked_result (key) WHERE resolved_at IS NULL;
 
 GRANT USAGE ON SCHEMA settlement TO kopeck_services, kopeck_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA settlement TO kopeck_services, kopeck_reader;

@@ -49,7 +49,7 @@ SET lease = gen_random_uuid(), leased_until = statement_timestamp() + $3::bigint
     sending = o.sending OR o.state = 0, attempts = o.attempts + 1
 FROM due d WHERE o.number = d.number
 RETURNING o.number, o.what, o.subject, o.key, o.content, o.state, o.reference, o.attempts, o.lease, d.sending AS unknown,
-    o.accepted_at IS NULL AS never_accepted, (extract(epoch FROM statement_timestamp() - o.created_at) * 1000)::bigint AS age_ms;
+    o.accepted_at IS NULL AS never_accepted, sha256(o.result) AS told, (extract(epoch FROM statement_timestamp() - o.created_at) * 1000)::bigint AS age_ms;
 
 -- name: renew
 -- Lengthen leases that are still held; those that are not come back missing.

@@ -11,7 +11,8 @@ CANCELLED = "cancelled"
 
 
 class Desk(Protocol):
-    """Writes the consequences of an order's end, and of its first acceptance, on the connection it is given.
+    """Writes the consequences of an order's end, of its first acceptance, and of each later one that tells something new
+    (its content is there and is not what the last one told), on the connection it is given.
 
     What it writes and the order's state are committed together, so it is called for an order's end once, as far as anything
     that was committed can tell; what it does elsewhere may be done again. It must be short: a transaction of delivery holds

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -101,7 +102,7 @@ class Recorder:
         """Write an answer's consequences beside it."""
         if one.verdict.closes and await close_counterparty(connection, self._counterparty, one.verdict.reason):
             _log.error("counterparty_closed", counterparty=self._counterparty, reason=one.verdict.reason)
-        if isinstance(one.answer, Done | Refused) or (isinstance(one.answer, Accepted) and one.leased.never_accepted):
+        if isinstance(one.answer, Done | Refused) or (isinstance(one.answer, Accepted) and _is_news(one.leased, one.answer)):
             await settle(self._desks[one.leased.what], connection, one.leased.order, one.answer)
 
     def _tell(self, batch: Sequence[Answered], ages: dict[OrderNumber, int]) -> None:
@@ -120,6 +121,14 @@ class Recorder:
         ]
         if written:
             self._hooks.recorded(self._counterparty, written)
+
+
+def _is_news(leased: Leased, answer: Accepted) -> bool:
+    """Whether the owner has something to hear of an order on its way: that it was taken, or other content than the last.
+
+    A bank tells of a register line by line while it works on it: what it holds or has paid must not wait for the end.
+    """
+    return leased.never_accepted or (bool(answer.content) and sha256(answer.content).digest() != leased.told)
 
 
 def _parked_by(bug: Bug, one: Answered) -> Answered:

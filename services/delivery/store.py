@@ -18,13 +18,17 @@ ORDERS_CHANNEL = "kopeck_orders"
 
 
 class Leased(msgspec.Struct, frozen=True, kw_only=True):
-    """An order in a worker's hands. ``lease`` is compared when the worker writes."""
+    """An order in a worker's hands. ``lease`` is compared when the worker writes.
+
+    ``told`` is the SHA-256 of what an Accepted told of it last, which its desk has settled; None when none told anything.
+    """
 
     order: Outgoing
     what: str
     lease: UUID
     stand: Stand
     never_accepted: bool
+    told: bytes | None = None
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,4 +113,11 @@ def _leased(row: Any) -> Leased:
         age_ms=row["age_ms"],
         reference=row["reference"],
     )
-    return Leased(order=order, what=row["what"], lease=row["lease"], stand=stand, never_accepted=row["never_accepted"])
+    return Leased(
+        order=order,
+        what=row["what"],
+        lease=row["lease"],
+        stand=stand,
+        never_accepted=row["never_accepted"],
+        told=row["told"],
+    )

@@ -279,7 +279,7 @@ def _decide(facts: CutFacts, group: _Group, directory: Directory) -> DraftOrder 
         approvals=approvals_of(facts.day, group.amount, screening.verdict, directory),
         lots=group.lots,
     )
-    return _form_fault(facts, order, directory) or order
+    return form_fault(facts.day, order, directory) or order
 
 
 def _may_wait(facts: CutFacts, group: _Group) -> bool:
@@ -315,20 +315,20 @@ def _purpose_of(facts: CutFacts, group: _Group, directory: Directory) -> str:
     return purpose_text(told, PurposeTemplate(text=own) if own else TEMPLATES[group.purpose_class])
 
 
-def _form_fault(facts: CutFacts, order: DraftOrder, directory: Directory) -> str:
+def form_fault(day: date, order: DraftOrder, directory: Directory) -> str:
     """Return what the bank would refuse the order for; the payer's own requisites are checked once, for all."""
     recipient = order.recipient
     transfer = Transfer(
         key=ON_DEMAND_NUMBER,
         number=ON_DEMAND_NUMBER,
-        day=facts.day,
+        day=day,
         amount_kopecks=order.amount,
         payer=directory.payer.party,
         payee=recipient.party,
         purpose=order.purpose,
         purpose_class=order.purpose_class,
         priority=order.priority,
-        budget=budget_fields(recipient.kbk, recipient.oktmo, facts.day),
+        budget=budget_fields(recipient.kbk, recipient.oktmo, day),
     )
     faults = [fault.message for fault in order_faults(transfer) if not fault.field.startswith("payer.")]
     return faults[0] if faults else ""

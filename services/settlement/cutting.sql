@@ -19,12 +19,16 @@ WHERE p.transit = $1 ORDER BY p.space, p.book;
 
 -- name: fetch_links
 -- A chain after a place, at most so many entries, as parallel arrays in order.
-SELECT array_agg(l.sequence) AS sequences, array_agg(l.amount) AS amounts, array_agg(l.corrects) AS corrects,
-    array_agg(l.moment) AS moments
+SELECT array_agg(l.sequence) AS sequences, array_agg(l.amount) AS amounts, array_agg(l.moment) AS moments
 FROM (SELECT u.* FROM settlement.promise_page p
-        CROSS JOIN LATERAL unnest(p.sequences, p.amounts, p.corrects, p.moments) AS u(sequence, amount, corrects, moment)
+        CROSS JOIN LATERAL unnest(p.sequences, p.amounts, p.moments) AS u(sequence, amount, moment)
       WHERE p.transit = $1 AND p.space = $2 AND p.book = $3 AND p.last_sequence > $4 AND u.sequence > $4
       ORDER BY p.last_sequence, u.sequence LIMIT $5) l;
+
+-- name: list_chain_corrections
+-- Every correction of a chain after a place, with what it corrects.
+SELECT k.sequence, k.corrects FROM settlement.promise_correction k
+WHERE k.transit = $1 AND k.space = $2 AND k.book = $3 AND k.sequence > $4 ORDER BY k.sequence;
 
 -- name: list_corrections
 -- Corrections of entries that a cut holds and that no cut has taken back yet, with that cut.

@@ -15,7 +15,7 @@ _SQL = load_statements("services/settlement/desk.sql")
 
 CANCELLED = "cancelled"
 """Code of the refusal that a desk gets when a person cancelled the register (services/delivery/desk.py)."""
-NO_LINE = "в ответе на реестр нет строки поручения"
+NO_END = "окончательный ответ на реестр не говорит, чем кончилось поручение"
 STRANGER = "в реестре нет поручения с таким ключом"
 UNREADABLE = "ответ на реестр не читается"
 
@@ -27,39 +27,38 @@ class TransferDesk:
         self._now = now
 
     async def settle(self, connection: Connection, order: Outgoing, answer: Done | Refused | Accepted) -> None:
-        """Apply what is told of each order of the register; see ``services.delivery.desk.Desk``.
+        """Apply what is told of each order of the register, in the order told; see ``services.delivery.desk.Desk``.
 
-        A final answer must tell of every order: one it leaves out while it is under way is kept for a person.
+        A final answer must tell of every order's end: one that it leaves under way is kept for a person.
         """
         keys = [row["key"] for row in await connection.fetch(_SQL["list_orders"], order.key)]
         report = _report(answer.content)
         if report is None:
             return await self._park(connection, order, keys)
-        told = {result.key: result for result in report.results}
+        told = list(report.results)
         if isinstance(answer, Refused):
-            reason = f"{answer.code}: {answer.reason}"
-            refused = {key: TransferResult(key=key, state=TransferState.REJECTED, reason=reason) for key in keys}
-            told = refused | told
+            known, reason = {result.key for result in told}, f"{answer.code}: {answer.reason}"
+            told += [TransferResult(key=key, state=TransferState.REJECTED, reason=reason) for key in keys if key not in known]
         elif isinstance(answer, Accepted) and not answer.content:
-            told = {key: TransferResult(key=key, state=TransferState.ACCEPTED) for key in keys}
+            told = [TransferResult(key=key, state=TransferState.ACCEPTED) for key in keys]
         again = isinstance(answer, Refused) and answer.again and answer.code != CANCELLED
-        for result in told.values():
+        for result in told:
             said = Told(result=result, told_by=order.key, at=self._now(), again=again)
             if result.key in keys:
                 await apply_result(connection, said)
             else:
                 await park_result(connection, said, STRANGER)
         if isinstance(answer, Done):
-            await self._park_missing(connection, order, [key for key in keys if key not in told])
+            await self._park_endless(connection, order, keys)
         if report.signer and report.signed_at is not None:
             await connection.execute(_SQL["add_signature"], order.key, report.signer, report.signed_at)
 
-    async def _park_missing(self, connection: Connection, order: Outgoing, keys: list[str]) -> None:
+    async def _park_endless(self, connection: Connection, order: Outgoing, keys: list[str]) -> None:
         for key in keys:
             state = TransferState(await connection.fetchval(_SQL["find_state"], key))
             if state in UNDER_WAY:
-                result = TransferResult(key=key, state=state, reason=NO_LINE)
-                await park_result(connection, Told(result=result, told_by=order.key, at=self._now()), NO_LINE)
+                result = TransferResult(key=key, state=state, reason=NO_END)
+                await park_result(connection, Told(result=result, told_by=order.key, at=self._now()), NO_END)
 
     async def _park(self, connection: Connection, order: Outgoing, keys: list[str]) -> None:
         for key in keys:
@@ -72,6 +71,20 @@ def _report(content: bytes) -> TransferReport | None:
     if not content:
         return TransferReport(register="", results=())
     try:
-        return msgspec.json.decode(content, type=TransferReport)
+        report = msgspec.json.decode(content, type=TransferReport)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+    return msgspec.structs.replace(
+        report, results=tuple([_clean(result) for result in report.results]), signer=_text(report.signer)
+    )
+
+
+def _clean(result: TransferResult) -> TransferResult:
+    return msgspec.structs.replace(
+        result, key=_text(result.key), bank_number=_text(result.bank_number), reason=_text(result.reason)
+    )
+
+
+def _text(told: str) -> str:
+    """A bank's words as PostgreSQL takes them: without the one character that it does not."""
+    return told.replace("\0", "")

@@ -13,7 +13,7 @@ from schemas.transfer import BankParty
 from services.settlement.lots import Contract, Directory, Payee, Payer, Recipient, Terms
 from services.settlement.rules.bank_text import bank_text
 from services.settlement.rules.commission import CommissionTerms, Taking
-from services.settlement.rules.screening import LegalLimit, StopEntry, StopLists
+from services.settlement.rules.screening import LegalLimit, StopEntry, StopLists, Verdict
 
 _SQL = load_statements("services/settlement/cutting.sql")
 
@@ -57,6 +57,13 @@ async def fetch_payer(connection: Connection, transit: Transit) -> Payer:
         counterparty=row["counterparty"] or DEFAULT_COUNTERPARTY,
         contracts_required=row["contracts_required"],
     )
+
+
+async def list_stopped_recipients(connection: Connection, day: date) -> list[int]:
+    """Return the recipients that the stop lists hold on a day: nothing is paid to them."""
+    lists = StopLists([_stop_entry(row) for row in await connection.fetch(_SQL["list_stopped"])])
+    rows = await connection.fetch(_SQL["list_recipients"], day)
+    return [row["number"] for row in rows if lists.screen(bank_text(row["name"]), row["inn"], day).verdict is Verdict.STOP]
 
 
 def _recipient(row: Mapping[str, Any]) -> Recipient:

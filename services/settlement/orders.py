@@ -6,6 +6,7 @@ the money confirmed are compared with what the plan rests on; if another cut cam
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -26,7 +27,7 @@ from schemas import ids
 from schemas.journal import JournalEntry
 from schemas.outcome import AppendStatus
 from schemas.transfer import PurposeClass, TransferState
-from services.settlement.composing import CutFacts, Draft, DraftOrder, approvals_of, compose
+from services.settlement.composing import CutFacts, Draft, DraftOrder, approvals_of, compose, form_fault
 from services.settlement.directory import fetch_directory
 from services.settlement.lots import Directory, Lot, LotKey
 from services.settlement.news import TOLD, Happened, tell_recipient
@@ -108,7 +109,8 @@ async def make_orders(connection: Connection, transit: ids.Transit, now: datetim
 async def _reissues(connection: Connection, transit: ids.Transit, day: date, directory: Directory) -> tuple[DraftOrder, ...]:
     """Return new orders for money that came back: one to one, once the recipient has other requisites or the same may be tried.
 
-    The purpose stays: it names the register that holds the lines.
+    The purpose stays: it names the register that holds the lines. Requisites that the bank would refuse pay nothing: one order
+    of that kind would keep its whole register from leaving.
     """
     made = []
     for row in await connection.fetch(_SQL["list_reissue_due"], transit):
@@ -119,18 +121,18 @@ async def _reissues(connection: Connection, transit: ids.Transit, day: date, dir
             continue
         lots = tuple([part_of(part) for part in await connection.fetch(_SQL["list_parts"], row["transfer"])])
         amount = sum(lot.net for _, lot in lots)
-        made.append(
-            DraftOrder(
-                recipient=recipient,
-                purpose_class=PurposeClass(row["class"]),
-                contract=row["contract"],
-                priority=row["priority"],
-                purpose=row["purpose"],
-                approvals=approvals_of(day, amount, screening.verdict, directory),
-                lots=lots,
-                reissues=row["transfer"],
-            )
+        order = DraftOrder(
+            recipient=recipient,
+            purpose_class=PurposeClass(row["class"]),
+            contract=row["contract"],
+            priority=row["priority"],
+            purpose=row["purpose"],
+            approvals=approvals_of(day, amount, screening.verdict, directory),
+            lots=lots,
+            reissues=row["transfer"],
         )
+        if not form_fault(day, order, directory):
+            made.append(order)
     return tuple(made)
 
 
@@ -229,12 +231,17 @@ class _Writing:
         await self._connection.execute(_SQL["add_taken_back"], cut, self._facts.transit, *columns)
 
     async def _order_keys(self, draft: Draft, words: str) -> tuple[str, ...]:
-        """Number the orders after those of the day, and make their keys of what never changes."""
+        """Number the orders after those of the day, and make their keys of what never changes.
+
+        A ledger restored from a backup gives the day's numbers again: a mark of what is paid to whom keeps the bank's answer
+        on the order of before from being taken for one of another content.
+        """
         facts = self._facts
         last = await self._connection.fetchval(_SQL["last_number"], facts.transit, facts.day)
         first = order_counter(str(last)) + 1 if last else 1
         return tuple(
-            f"{words}-{facts.transit}-{facts.day:%Y%m%d}-{order.recipient.number}-{order.purpose_class.value}-{order_number(number)}"
+            f"{words}-{facts.transit}-{facts.day:%Y%m%d}-{order.recipient.number}-{order.purpose_class.value}-{_mark(order)}"
+            f"-{order_number(number)}"
             for number, order in enumerate(draft.orders, start=first)
         )
 
@@ -300,6 +307,12 @@ class _Writing:
             raise SettlementBroken(f"transit account {facts.transit}: {ordered} kopecks ordered, {confirmed} confirmed")
         if await connection.fetchval(_CUT["fetch_open_day"], facts.transit) != facts.day:
             raise _Overtaken
+
+
+def _mark(order: DraftOrder) -> str:
+    """Return a few letters that are others for another sum or account to be paid."""
+    told = f"{order.amount}/{order.recipient.account}/{order.recipient.bic}"
+    return sha256(told.encode()).hexdigest()[:8]
 
 
 def _postings(order: DraftOrder) -> Iterable[tuple[ids.LedgerAccount, int]]:

@@ -77,11 +77,14 @@ INSERT INTO settlement.debt AS d (transit, recipient, space, amount) VALUES ($1,
 ON CONFLICT ON CONSTRAINT debt_key DO UPDATE SET amount = excluded.amount;
 
 -- name: list_reissue_due
--- Orders whose money came back and is not paid anew, with the account that they were paid to.
+-- Orders whose money came back and is not paid anew, with the account that they were paid to. One of which the bank also said that
+-- it paid (4 EXECUTED, 7 RETURNED) waits until a person has resolved that: paid anew, its money could leave twice.
 SELECT d.transfer, d.same_requisites, o.recipient, o.requisites, o.class, o.contract, o.purpose, o.priority, q.bank_account, q.bic
 FROM settlement.reissue_due d JOIN settlement.transfer_order o USING (transfer)
   JOIN reference.requisites q ON q.recipient = o.recipient AND q.version = o.requisites
-WHERE o.transit = $1 ORDER BY d.transfer;
+WHERE o.transit = $1 AND NOT EXISTS (SELECT FROM settlement.parked_result p
+    WHERE p.key = o.key AND p.resolved_at IS NULL AND convert_from(p.content, 'UTF8')::jsonb ->> 'state' IN ('4', '7'))
+ORDER BY d.transfer;
 
 -- name: list_parts
 -- The parts of an order.

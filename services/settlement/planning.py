@@ -114,9 +114,12 @@ async def _links(connection: Connection, transit: Transit, row: Mapping[str, Any
     arguments = (transit, row["space"], row["book"], row["upto"], ENTRIES_MAX)
     links = await connection.fetchrow(_SQL["fetch_links"], *arguments)
     sequences, amounts, moments = links["sequences"] or [], links["amounts"] or [], links["moments"] or []
-    corrections = [(sequences[place], corrected) for place, corrected in enumerate(links["corrects"] or ()) if corrected]
-    if row["space"] == PAST_CLEARING:
-        corrections = []  # what is corrected there may stand in another chain: debits only, they need no money
+    corrections: list[tuple[Place, Place]] = []
+    # Past any clearing what is corrected may stand in another chain: debits only, they need no money.
+    if row["space"] != PAST_CLEARING:
+        # However far ahead a correction stands: money that is known to be taken back does not leave.
+        known = await connection.fetch(_SQL["list_chain_corrections"], transit, row["space"], row["book"], row["upto"])
+        corrections = [(one["sequence"], one["corrects"]) for one in known]
     if corrections:
         undone = {place for pair in corrections for place in pair}
         amounts = [0 if sequence in undone else amount for sequence, amount in zip(sequences, amounts, strict=True)]

@@ -10,7 +10,7 @@ from ledger.feed import Connection
 from ledger.statements import load_statements
 from schemas.ids import Transit
 from schemas.transfer import BankParty, PurposeClass, Transfer, TransferBatch, TransferState
-from services.settlement.directory import fetch_payer
+from services.settlement.directory import fetch_payer, list_stopped_recipients
 from services.settlement.lots import Payer
 from services.settlement.orders import MAKER, Step, add_history
 from services.settlement.rules.bank_text import bank_text
@@ -40,25 +40,38 @@ async def send_registers(connection: Connection, transit: Transit, now: datetime
 
     Each register is a transaction of its own. An order too old for the bank (762-П: ten days) stays and is cancelled by a person,
     for another of today's date; the audit lists it. Raises RegisterFaulty when the bank would refuse it: mostly the payer's own
-    requisites are not set (terms.py).
+    requisites are not set (terms.py). Nothing leaves for a recipient that the stop lists hold at ``now``, however long ago its
+    order was made: it stays for a person, as in the cut.
     """
     payer = await fetch_payer(connection, transit)
+    stopped: list[int] | None = None
     sent: list[str] = []
     while True:
         async with connection.transaction():
             await connection.execute(_ORDERS["make_aggregator"], transit)
             await connection.fetchrow(_ORDERS["lock_aggregator"], transit)
-            cuts = await connection.fetch(_SQL["list_cuts_to_send"], transit, now.date() - timedelta(days=ORDER_LIVES_DAYS))
-            if not cuts:
+            cuts = await _cuts_to_send(connection, transit, now, stopped or [])
+            if cuts and stopped is None:
+                stopped = await list_stopped_recipients(connection, now.date())
+                cuts = await _cuts_to_send(connection, transit, now, stopped)
+            if not cuts or stopped is None:
                 return tuple(sent)
-            sent.append(await _send(connection, payer, cuts[0], now))
+            sent.append(await _send(connection, payer, cuts[0], stopped, now))
 
 
-async def _send(connection: Connection, payer: Payer, cut: Mapping[str, Any], now: datetime) -> str:
+async def _cuts_to_send(
+    connection: Connection, transit: Transit, now: datetime, stopped: Sequence[int]
+) -> Sequence[Mapping[str, Any]]:
+    since = now.date() - timedelta(days=ORDER_LIVES_DAYS)
+    rows: Sequence[Mapping[str, Any]] = await connection.fetch(_SQL["list_cuts_to_send"], transit, since, stopped)
+    return rows
+
+
+async def _send(connection: Connection, payer: Payer, cut: Mapping[str, Any], stopped: Sequence[int], now: datetime) -> str:
     transit, day = payer.transit, cut["day"]
     ordinal = cut["ordinal"] if cut["is_free"] else await connection.fetchval(_ORDERS["next_ordinal"], transit, day)
     number = register_number(transit, day, ordinal)
-    orders = await connection.fetch(_SQL["list_orders_to_send"], cut["cut"], ORDERS_MAX)
+    orders = await connection.fetch(_SQL["list_orders_to_send"], cut["cut"], ORDERS_MAX, stopped)
     batch = batch_of(number, day, payer.party, orders)
     if faults := batch_faults(batch):
         raise RegisterFaulty(faults)

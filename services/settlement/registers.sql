@@ -1,13 +1,13 @@
 -- Registers of orders on their way to the bank, and registers of the payments that an order pays.
 
 -- name: list_cuts_to_send
--- Cuts of a transit account since a day that have approved orders not sent yet, the oldest first, and whether the register's place
--- is free.
+-- Cuts of a transit account since a day that have approved orders not sent yet, but for some recipients, the oldest first, and
+-- whether the register's place is free.
 SELECT c.cut, c.day, c.ordinal,
     NOT EXISTS (SELECT FROM settlement.register r WHERE r.transit = c.transit AND r.day = c.day AND r.ordinal = c.ordinal) AS is_free
 FROM settlement.cut c
 WHERE c.transit = $1 AND c.day >= $2 AND EXISTS (SELECT FROM settlement.transfer_order o
-    WHERE o.cut = c.cut AND o.state = 1 AND o.register IS NULL) ORDER BY c.cut;
+    WHERE o.cut = c.cut AND o.state = 1 AND o.register IS NULL AND o.recipient <> ALL ($3::int[])) ORDER BY c.cut;
 
 -- name: list_orders_to_send
 -- Approved orders of a cut, locked, with the requisites they were made with.
@@ -15,7 +15,7 @@ SELECT o.transfer, o.key, o.number, o.day, o.amount, o.purpose, o.class, o.prior
     q.oktmo
 FROM settlement.transfer_order o JOIN reference.recipient r USING (recipient)
   JOIN reference.requisites q ON q.recipient = o.recipient AND q.version = o.requisites
-WHERE o.cut = $1 AND o.state = 1 AND o.register IS NULL ORDER BY o.number LIMIT $2 FOR UPDATE OF o;
+WHERE o.cut = $1 AND o.state = 1 AND o.register IS NULL AND o.recipient <> ALL ($3::int[]) ORDER BY o.number LIMIT $2 FOR UPDATE OF o;
 
 -- name: add_register
 -- A register that leaves.

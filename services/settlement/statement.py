@@ -80,12 +80,15 @@ async def _recognise(connection: Connection, transit: int, movement: StatementMo
     wanted = sorted(int(number) for number in numbers if number and len(number) <= 6)
     first = movement.day - LOOK_BACK
     arguments = (wanted, movement.amount_kopecks, movement.counterparty_account, first, movement.is_credit, movement.number)
-    rows = await connection.fetch(_SQL["list_candidates"], transit, *arguments)
+    rows = await connection.fetch(_SQL["list_candidates"], transit, *arguments, movement.day)
     if not movement.is_credit and movement.document_day is not None:
         rows = [row for row in rows if row["day"] == movement.document_day]
     fitting = [row for row in rows if row["day"] <= movement.day and _fits(row, movement)]
     fitting = [row for row in fitting if row["is_ours"]] or fitting
     free = [row for row in fitting if not row["is_lined"]]
+    if len(free) > 1 and not movement.is_credit:
+        # The same number, sum and payee on two days: what the bank has told already is what its statement shows first.
+        free = [row for row in free if row["is_told_of"]][:1] or free
     if len(free) > 1:
         free = [row for row in free if row["state"] in _EXPECTED[movement.is_credit]]
     if len(free) == 1:

@@ -13,14 +13,16 @@ SELECT pg_advisory_xact_lock(hashtextextended('settlement.movement/' || $1::text
 SELECT EXISTS (SELECT FROM settlement.movement WHERE transit = $1 AND bank_id = $2);
 
 -- name: list_candidates
--- Orders of a transit account by number, ours or the bank's own that it told, by sum and the payee's account, dated since a day, and
--- whether a line of the same direction has told of them.
+-- Orders of a transit account by number, ours or the bank's own that it told, by sum and the payee's account, dated since a day;
+-- whether a line of the same direction has told of them; is_told_of: the bank has told that it executed them on the line's day.
 SELECT o.transfer, o.key, o.day, o.state, o.number = ANY ($2::int[]) AS is_ours,
-    EXISTS (SELECT FROM settlement.movement m WHERE m.transfer = o.transfer AND m.is_credit = $6) AS is_lined
+    EXISTS (SELECT FROM settlement.movement m WHERE m.transfer = o.transfer AND m.is_credit = $6) AS is_lined,
+    EXISTS (SELECT FROM settlement.order_history h WHERE h.transfer = o.transfer AND h.state = 4 AND h.bank_day = $8) AS is_told_of
 FROM settlement.transfer_order o
   JOIN reference.requisites q ON q.recipient = o.recipient AND q.version = o.requisites
 WHERE o.transit = $1 AND (o.number = ANY ($2::int[]) OR EXISTS (SELECT FROM settlement.order_history h
-      WHERE h.transfer = o.transfer AND h.bank_number <> '' AND h.bank_number = $7)) AND o.amount = $3 AND q.bank_account = $4 AND o.day >= $5 ORDER BY o.transfer;
+      WHERE h.transfer = o.transfer AND h.bank_number <> '' AND h.bank_number = $7)) AND o.amount = $3 AND q.bank_account = $4
+  AND o.day >= $5 ORDER BY o.transfer;
 
 -- name: add_movement
 -- A line that was taken.
