@@ -1,6 +1,8 @@
 """A recipient's endpoint is told of its transfers, in the transaction that moves them (services/announce.py)."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 
 import msgspec
 
@@ -32,24 +34,23 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-async def tell_recipient(connection: Connection, transfer: int, happened: Happened) -> None:
-    """Announce what happened to an order when its recipient listens; one look when nobody does."""
-    row = await connection.fetchrow(_SQL["find_news"], transfer)
-    if row is None:
-        return
-    register = "" if row["ordinal"] is None else register_number(row["transit"], row["register_day"], row["ordinal"])
+async def tell_recipients(connection: Connection, transfers: Sequence[int], happened: Happened) -> None:
+    """Announce what happened to orders to those recipients that listen; one look when nobody does."""
+    rows = await connection.fetch(_SQL["find_news"], list(transfers))
+    if rows:
+        await announce(connection, [_news(row, happened) for row in rows])
+
+
+def _news(row: Mapping[str, Any], happened: Happened) -> News:
     payload = TransferNews(
         key=row["key"],
         number=str(row["number"]),
         day=row["day"],
         amount_kopecks=row["amount"],
         purpose=row["purpose"],
-        register=register,
+        register="" if row["ordinal"] is None else register_number(row["transit"], row["register_day"], row["ordinal"]),
         bank_number=happened.bank_number,
         bank_day=happened.bank_day,
         reason=happened.reason,
     )
-    type_ = TOLD[happened.state]
-    await announce(
-        connection, [News(recipient=row["recipient"], type=type_, key=row["key"], happened_at=happened.at, payload=payload)]
-    )
+    return News(recipient=row["recipient"], type=TOLD[happened.state], key=row["key"], happened_at=happened.at, payload=payload)

@@ -30,7 +30,7 @@ from schemas.transfer import PurposeClass, TransferState
 from services.settlement.composing import CutFacts, Draft, DraftOrder, approvals_of, compose, form_fault
 from services.settlement.directory import fetch_directory
 from services.settlement.lots import Directory, Lot, LotKey
-from services.settlement.news import TOLD, Happened, tell_recipient
+from services.settlement.news import TOLD, Happened, tell_recipients
 from services.settlement.planning import Plan, money_left, plan_cut
 from services.settlement.rules.numbering import order_counter, order_number, register_number
 from services.settlement.rules.screening import Verdict
@@ -149,13 +149,23 @@ def part_of(row: Any) -> tuple[LotKey, Lot]:
 
 async def add_history(connection: Connection, transfer: int, step: Step) -> None:
     """Add a state to an order's history, inside the open transaction, and tell the recipient's endpoint."""
-    told = (step.state, step.at, step.told_by, step.reason, step.bank_number, step.bank_day, step.sequence)
-    await connection.execute(_SQL["add_history"], transfer, *told)
+    await add_histories(connection, [transfer], step, [step.sequence])
+
+
+async def add_histories(
+    connection: Connection, transfers: Sequence[int], step: Step, sequences: Sequence[ids.Sequence | None] | None = None
+) -> None:
+    """Add one state to the histories of many orders; ``sequences`` are the entries of each, parallel.
+
+    A cut does so while it holds the head of book 0, for which every statement line waits: it must not take a statement an order.
+    """
+    told = (step.state, step.at, step.told_by, step.reason, step.bank_number, step.bank_day)
+    await connection.execute(_SQL["add_history"], list(transfers), *told, list(sequences or [None] * len(transfers)))
     if step.state in TOLD:
         happened = Happened(
             state=step.state, at=step.at, bank_number=step.bank_number, bank_day=step.bank_day, reason=step.reason
         )
-        await tell_recipient(connection, transfer, happened)
+        await tell_recipients(connection, transfers, happened)
 
 
 async def record_entries(connection: Connection, entries: Sequence[JournalEntry]) -> tuple[ids.Sequence, ...]:
@@ -197,8 +207,7 @@ class _Writing:
         ]
         places = await record_entries(connection, entries)
         created = places[len(entries) - len(keys) :]
-        for transfer, order, place in zip(transfers, draft.orders, created, strict=True):
-            await self._add_history(transfer, order, place)
+        await self._add_histories(transfers, draft.orders, created)
         await self._move(cut, draft)
         return CutReport(cut=cut, orders=keys, ordered=draft.ordered, carried=sum(one.lot.net for one in draft.carried))
 
@@ -279,13 +288,14 @@ class _Writing:
                 raise _Overtaken
         return tuple(numbers[key] for key in keys)
 
-    async def _add_history(self, transfer: int, order: DraftOrder, place: ids.Sequence) -> None:
+    async def _add_histories(
+        self, transfers: Sequence[int], orders: Sequence[DraftOrder], places: Sequence[ids.Sequence]
+    ) -> None:
         connection, moment = self._connection, self._facts.moment
-        created = Step(state=TransferState.CREATED, at=moment, told_by=MAKER, sequence=place)
-        await add_history(connection, transfer, created)
-        if not order.approvals:
-            approved = Step(state=TransferState.APPROVED, at=moment, told_by=MAKER, reason=NO_APPROVAL_NEEDED)
-            await add_history(connection, transfer, approved)
+        await add_histories(connection, transfers, Step(state=TransferState.CREATED, at=moment, told_by=MAKER), places)
+        alone = [transfer for transfer, order in zip(transfers, orders, strict=True) if not order.approvals]
+        approved = Step(state=TransferState.APPROVED, at=moment, told_by=MAKER, reason=NO_APPROVAL_NEEDED)
+        await add_histories(connection, alone, approved)
 
     async def _add_carried(self, cut: int, draft: Draft) -> None:
         connection, facts = self._connection, self._facts

@@ -57,9 +57,11 @@ FROM unnest($2::bigint[], $3::bigint[], $4::int[], $5::boolean[], $6::bigint[], 
     $11::bigint[]) AS p(transfer, account, creditor, capital, gross, claimed, commission, recovered, net, since);
 
 -- name: add_history
--- A state that an order came into, after those it has.
+-- A state that orders came into, after those they have; $8 are their entries in book 0, NULL for none.
 INSERT INTO settlement.order_history (transfer, nth, state, at, told_by, reason, bank_number, bank_day, sequence)
-SELECT $1, 1 + coalesce((SELECT max(h.nth) FROM settlement.order_history h WHERE h.transfer = $1), 0), $2, $3, $4, $5, $6, $7, $8;
+SELECT t.transfer, 1 + coalesce((SELECT max(h.nth) FROM settlement.order_history h WHERE h.transfer = t.transfer), 0), $2, $3, $4, $5,
+    $6, $7, t.sequence
+FROM unnest($1::bigint[], $8::bigint[]) AS t(transfer, sequence);
 
 -- name: clear_carried
 -- Lots that waited: they are in this cut.

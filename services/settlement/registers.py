@@ -12,7 +12,7 @@ from schemas.ids import Transit
 from schemas.transfer import BankParty, PurposeClass, Transfer, TransferBatch, TransferState
 from services.settlement.directory import fetch_payer, list_stopped_recipients
 from services.settlement.lots import Payer
-from services.settlement.orders import MAKER, Step, add_history
+from services.settlement.orders import MAKER, Step, add_histories
 from services.settlement.rules.bank_text import bank_text
 from services.settlement.rules.numbering import register_number
 from services.settlement.rules.order_fields import budget_fields
@@ -78,8 +78,7 @@ async def _send(connection: Connection, payer: Payer, cut: Mapping[str, Any], st
     register = await connection.fetchval(_SQL["add_register"], transit, day, ordinal, batch.count, batch.total_kopecks, now)
     transfers = [order["transfer"] for order in orders]
     await connection.execute(_SQL["send_orders"], register, transfers)
-    for transfer in transfers:
-        await add_history(connection, transfer, Step(state=TransferState.SENT, at=now, told_by=MAKER, reason=f"реестр {number}"))
+    await add_histories(connection, transfers, Step(state=TransferState.SENT, at=now, told_by=MAKER, reason=f"реестр {number}"))
     key = f"{payer.party.account}/{number}"
     await connection.execute(_SQL["add_outgoing"], register, payer.counterparty, key, msgspec.json.encode(batch))
     return number

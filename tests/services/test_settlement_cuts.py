@@ -182,3 +182,24 @@ async def test_what_is_recorded_cannot_be_changed_by_the_services(town: Settleme
     for statement in ("spoil_order", "forget_range"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await town.services.execute(SQL[statement])
+
+
+async def test_a_cut_takes_as_many_statements_however_many_it_pays(town: SettlementTown) -> None:
+    """While its transaction has the head of book 0, every statement line waits, and with it the gateway that took the line."""
+    asked: list[str] = []
+
+    async def statements_of(*lines: tuple[str, int]) -> int:
+        await town.pay(*lines)
+        await town.cover(sum(amount for _, amount in lines))
+        await town.fold()
+        asked.clear()
+        with town.services.query_logger(lambda record: asked.append(record.query)):
+            report = await make_orders(town.services, town.transit, NOW)
+            await town.send()
+        assert len(report.orders) == len(lines)
+        return len(asked)
+
+    # The first asks for types once a connection.
+    await statements_of(("heating", 100))
+    one = await statements_of(("heating", 100))
+    assert await statements_of(("heating", 100), ("cold_water", 300), ("capital_repair", 100)) == one
