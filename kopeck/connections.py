@@ -13,6 +13,7 @@ from connectors.fiscal import configured as fiscal
 from connectors.mail.receipts import LetterFrom, MailReceipts
 from connectors.transfers import configured as transfers
 from connectors.transfers.signing import Sign
+from connectors.transfers.statement import StatementSource
 from kopeck.clock import utc_now
 from kopeck.counterparties import CounterpartiesFile, CounterpartyConfigError, CounterpartySection
 from schemas.delivery import Counterparty
@@ -26,6 +27,8 @@ from services.signing import SigningCommand, command_signer
 from services.smtp import MailServer, SmtpPost
 
 SMTP = "smtp"
+ANSWER_BYTES_MAX = 32_000_000
+"""A day's statement of a busy transit account, as a file."""
 KINDS = (*fiscal.KINDS, *transfers.KINDS, SMTP)
 _TLS = ("tls_certificate", "tls_key", "tls_roots")
 """Paths of PEM files that any table may name: our certificate with its key, and whom the counterparty is trusted by."""
@@ -36,11 +39,19 @@ class _Mail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     sender: LetterFrom
 
 
-async def open_routes(file: CounterpartiesFile, stack: AsyncExitStack) -> tuple[Route, ...]:
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """Routes of all counterparties, and by transit account whom its statement is read from."""
+
+    routes: tuple[Route, ...]
+    statements: dict[str, StatementSource]
+
+
+async def open_routes(file: CounterpartiesFile, stack: AsyncExitStack) -> Opened:
     """Make every counterparty's route; raises CounterpartyConfigError naming every table that cannot be used."""
     faults: list[str] = []
     sign = command_signer(SigningCommand(argv=file.sign_command)) if file.sign_command else None
-    routes = []
+    routes: list[Route] = []
+    statements: dict[str, StatementSource] = {}
     for section in file.counterparty:
         try:
             connector = await _connector(section, sign, stack)
@@ -48,16 +59,20 @@ async def open_routes(file: CounterpartiesFile, stack: AsyncExitStack) -> tuple[
             faults += [f"{section.name}: {line}" for line in str(error).splitlines()]
         else:
             routes.append(Route(name=section.name, counterparty=connector, pace=Pace(concurrency=section.at_once)))
+            if section.statement_of and not isinstance(connector, StatementSource):
+                faults.append(f"{section.name}: statement_of: this kind gives no statement")
+            elif isinstance(connector, StatementSource):
+                statements |= dict.fromkeys(section.statement_of, connector)
     if faults:
         raise CounterpartyConfigError("\n".join(faults))
-    return tuple(routes)
+    return Opened(routes=tuple(routes), statements=statements)
 
 
 async def _connector(section: CounterpartySection, sign: Sign | None, stack: AsyncExitStack) -> Counterparty:
     table = {key: value for key, value in section.table.items() if key not in _TLS}
     if section.kind == SMTP:
         return _mail(section.name, table)
-    terms = HttpTerms(connections_max=section.at_once, tls=_tls(section.table))
+    terms = HttpTerms(connections_max=section.at_once, tls=_tls(section.table), answer_bytes_max=ANSWER_BYTES_MAX)
     exchange: Exchange = await stack.enter_async_context(HttpExchange(terms))
     if section.kind in fiscal.KINDS:
         return fiscal.connector_of(section.kind, table, exchange, utc_now, asyncio.Lock())

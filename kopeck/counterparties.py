@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9:._-]{0,63}", re.ASCII)
+_ACCOUNT = re.compile(r"[0-9]{20}", re.ASCII)
 _KEY = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _FILE_SUFFIX, _ENV_SUFFIX = "_file", "_env"
 CONCURRENCY_MAX = 256
@@ -23,11 +24,15 @@ class CounterpartyConfigError(ValueError):
 
 
 class CounterpartySection(msgspec.Struct, frozen=True, kw_only=True):
-    """``[[counterparty]]``: ``table`` is what its connector reads, secrets filled in; ``at_once`` bounds orders under way."""
+    """``[[counterparty]]``: ``table`` is what its connector reads, secrets filled in; ``at_once`` bounds orders under way.
+
+    ``statement_of`` are the transit accounts whose statement is read from it; its connector must be able to give one.
+    """
 
     name: str
     kind: str
     at_once: int = 8
+    statement_of: tuple[str, ...] = ()
     table: dict[str, Any] = {}
 
     def __repr__(self) -> str:
@@ -66,6 +71,8 @@ def read_counterparties(path: Path, environ: Mapping[str, str]) -> Counterpartie
     filled = tuple(_filled(section, path.parent, environ, faults) for section in sections)
     if len({one.name for one in filled}) < len(filled):
         faults.append("counterparty: two have one name")
+    read = [account for one in filled for account in one.statement_of]
+    faults += [f"{account}: its statement is read from two counterparties" for account in {*read} if read.count(account) > 1]
     if faults:
         raise CounterpartyConfigError("\n".join(f"{path}: {fault}" for fault in faults))
     return CounterpartiesFile(counterparty=filled, sign_command=tuple(command), webhook_keys=keys)
@@ -91,14 +98,18 @@ def _sections(found: object, faults: list[str]) -> list[CounterpartySection]:
     sections = []
     for place, table in enumerate(found, start=1):
         name, kind, at_once = table.pop("name", ""), table.pop("kind", ""), table.pop("at_once", 8)
+        accounts = table.pop("statement_of", [])
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             faults.append(f"counterparty {place}: name must be 1 to 64 of a-z, 0-9 and : . _ -")
         elif not isinstance(kind, str) or not kind:
             faults.append(f"{name}: kind is missing")
         elif type(at_once) is not int or not 1 <= at_once <= CONCURRENCY_MAX:
             faults.append(f"{name}: at_once must be a whole number from 1 to {CONCURRENCY_MAX}")
+        elif not isinstance(accounts, list) or not all(isinstance(one, str) and _ACCOUNT.fullmatch(one) for one in accounts):
+            faults.append(f"{name}: statement_of must be a list of accounts of 20 digits")
         else:
-            sections.append(CounterpartySection(name=name, kind=kind, at_once=at_once, table=table))
+            section = CounterpartySection(name=name, kind=kind, at_once=at_once, statement_of=tuple(accounts), table=table)
+            sections.append(section)
     return sections
 
 

@@ -1,12 +1,13 @@
 """The orders process: ``python -m kopeck.orders_process``, a child of kopeck/supervisor.py.
 
 It runs the consumers whose effects are orders (receipts, settlement, webhooks), cuts orders of transfers when their time comes,
-and delivers whatever waits for the counterparties that are configured. Orders of one that is not configured keep waiting.
+reads statements for what became of them, and delivers whatever waits for the counterparties that are configured. Orders of one
+that is not configured keep waiting.
 """
 
 import asyncio
 import secrets
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 
 import asyncpg
 import msgspec
@@ -26,13 +27,13 @@ from services.delivery.line import Route
 from services.delivery.metrics import DeliveryMetrics
 from services.delivery.worker import Worker, WorkerTerms
 from services.fiscal.consumer import FiscalConsumer
+from services.fiscal.keeper import keep_receipts
 from services.lag import LagGauges
 from services.letters import COUNTERPARTY as MAIL
 from services.runner import Runner
 from services.settlement.consumer import SettlementConsumer
-from services.settlement.orders import AggregatorBusy, SettlementBroken
-from services.settlement.pace import keep_settling, settle_now
-from services.settlement.registers import RegisterFaulty
+from services.settlement.pace import keep_settling
+from services.settlement.reading import keep_reading
 from services.webhooks.consumer import WebhooksConsumer
 from services.webhooks.endpoints import counterparty_of, target_finder
 from services.webhooks.guarded import GuardedResolver
@@ -40,8 +41,6 @@ from services.webhooks.roster import keep_serving
 from services.webhooks.sealing import Sealer
 
 POOL_CONNECTIONS_MAX = 4
-CONNECT_TIMEOUT_S = 10
-REFUSED_CUTS = (SettlementBroken, AggregatorBusy, RegisterFaulty, LookupError)
 
 _log = structlog.get_logger("kopeck.orders")
 
@@ -105,16 +104,17 @@ async def _work(lifeline: Lifeline, orders: OrdersProcessOrders) -> None:
     dsn, stop = orders.services_dsn, lifeline.stop
     runner = Runner(dsn, [FiscalConsumer(), SettlementConsumer(), WebhooksConsumer()], hooks=LagGauges())
     async with AsyncExitStack() as stack:
-        routes = await open_routes(orders.counterparties, stack)
+        opened = await open_routes(orders.counterparties, stack)
+        routes = opened.routes
         metrics = DeliveryMetrics()
         letters = any(route.name == MAIL for route in routes)
         worker = Worker(dsn, routes, make_desks(letters=letters), terms=_terms(), hooks=metrics)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(runner.run())
             tasks.create_task(worker.run())
-            tasks.create_task(keep_settling(dsn, utc_now, stop))
-            if orders.cut_every_s:
-                tasks.create_task(_cut_often(orders, stop))
+            tasks.create_task(keep_settling(dsn, utc_now, stop, every_s=orders.cut_every_s))
+            tasks.create_task(keep_reading(dsn, opened.statements, utc_now, stop))
+            tasks.create_task(keep_receipts(dsn, utc_now, stop))
             if orders.counterparties.webhook_keys:
                 tasks.create_task(_serve_webhooks(orders, metrics, stop))
             lifeline.ready()
@@ -123,21 +123,6 @@ async def _work(lifeline: Lifeline, orders: OrdersProcessOrders) -> None:
             runner.stop()
             worker.stop()
     _log.info("orders_stopped")
-
-
-async def _cut_often(orders: OrdersProcessOrders, stop: asyncio.Event) -> None:
-    """Cut every ``cut_every_s`` seconds until ``stop``; what fails is logged and made up for by the next cut."""
-    while not stop.is_set():
-        try:
-            connection = await asyncpg.connect(orders.services_dsn, timeout=CONNECT_TIMEOUT_S)
-            try:
-                await settle_now(connection, utc_now())
-            finally:
-                await connection.close()
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, *REFUSED_CUTS) as error:
-            _log.warning("cut_failed", error=repr(error))
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), orders.cut_every_s)
 
 
 async def _serve_webhooks(orders: OrdersProcessOrders, metrics: DeliveryMetrics, stop: asyncio.Event) -> None:

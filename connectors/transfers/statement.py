@@ -1,7 +1,7 @@
 """A transit account's statement as orders need it, whatever the bank writes it in: what moved, and whether that is all."""
 
 from datetime import date
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -29,6 +29,7 @@ class StatementUnread(msgspec.Struct, frozen=True, kw_only=True):
     again: bool
 
 
+@runtime_checkable
 class StatementSource(Protocol):
     """A connector that can be asked for a day of a statement; it never raises for what the bank does."""
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from connectors.transfers.exchange_1c import Exchange1CError
+from connectors.transfers.statement_1c import read_statement
 from kopeck.clock import utc_now
 from kopeck.commands.acting import NotDone, act_on_ledger, by_option
 from kopeck.commands.options import data_option
@@ -29,6 +31,7 @@ from services.settlement.approvals import ApprovalRefused, approve_order
 from services.settlement.inspection import TransferTold, TransferView, Wanted, find_transfers, list_transfers, tell_transfer
 from services.settlement.lines import OrderRegister, read_register
 from services.settlement.orders import SettlementBroken
+from services.settlement.reading import offer_movements
 from services.settlement.rules.numbering import register_place
 from services.settlement.statement import UnrecognisedMovement, list_unrecognised
 from services.settlement.transitions import allow_reissue, cancel_order
@@ -200,6 +203,29 @@ def unrecognised(limit: int, data_dir: Path | None, as_json: bool) -> None:
         print_json(found)
     else:
         print_unrecognised(console(), found)
+
+
+@transfers.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--transit", required=True, help="The transit account's 20 digits.")
+@data_option
+@json_option
+def statement(file: Path, transit: str, data_dir: Path | None, as_json: bool) -> None:
+    """Offer the lines of a statement FILE (1CClientBankExchange) to the orders: executed, and come back.
+
+    The file's balances and turnovers must agree. A line that was offered before is not offered again.
+    """
+    try:
+        read = read_statement(file.read_bytes(), transit)
+        report = act_on_ledger(data_dir, lambda connection: offer_movements(connection, read.movements, utc_now()))
+    except (Exchange1CError, LookupError) as error:
+        raise NotDone(f"{file}: {error}") from error
+    if as_json:
+        print_json(report)
+    else:
+        click.echo(
+            f"{report.offered} lines offered, {report.recognised} of them orders' own; {report.left} known before or others'"
+        )
 
 
 def _is_register(text: str) -> bool:

@@ -22,6 +22,7 @@ from services.settlement.terms import CommissionRow, ContractRow, TransitTerms
 
 BANK = "bank"
 """The connection that settlement takes when a transit account names no other."""
+BANK_STATEMENT = "bank-statement"
 TILL_LOGIN = "sandbox"
 POLL_MS = 1_000
 TILLS_AT_ONCE = 8
@@ -30,7 +31,14 @@ NETWORK = FaultProfile(refused=3, lost_before=3, lost_after=5, broken=3, busy=6)
 """Every fiftieth exchange of the demo goes wrong in some way."""
 TILL = {"queue_ms": 400, "queue_spread_ms": 800, "timeouts_permille": 10}
 MEMORY_BYTES_MAX = 200_000_000
-BANK_FAULTS = {"delay_ms": 4_000, "refused_permille": 5, "held_permille": 5, "held_ms": 60_000}
+BANK_FAULTS = {
+    "delay_ms": 4_000,
+    "refused_permille": 5,
+    "held_permille": 5,
+    "held_ms": 60_000,
+    "returned_permille": 5,
+    "returned_after_ms": 90_000,
+}
 
 
 class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +70,7 @@ def demo_sandbox(folder: Path, base_url: str, now: datetime) -> Sandbox:
     bank_url = f"{base_url}/{BANK}"
     return Sandbox(
         file=CounterpartiesFile(
-            counterparty=(*(_till(one, base_url) for one in recipients), _bank(bank_url)),
+            counterparty=(*(_till(one, base_url) for one in recipients), _bank(bank_url), _statement(bank_url)),
             sign_command=(sys.executable, "-m", "kopeck.sandbox_signer", "--key", str(key)),
         ),
         parties=(*_tills(recipients, base_url, generation), _bank_party(certificate)),
@@ -161,6 +169,15 @@ def _tills(recipients: Iterable[Recipient], base_url: str, generation: int) -> I
 
 def _bank(bank_url: str) -> CounterpartySection:
     return CounterpartySection(name=BANK, kind="distribution_register", at_once=2, table={"url": bank_url, "poll_ms": POLL_MS})
+
+
+def _statement(bank_url: str) -> CounterpartySection:
+    table = {
+        "folder_url": f"{bank_url}/folder",
+        "statement_url": f"{bank_url}/statement?account={{account}}&from={{from}}&to={{to}}",
+        "poll_ms": POLL_MS,
+    }
+    return CounterpartySection(name=BANK_STATEMENT, kind="client_bank", statement_of=(TRANSIT_ACCOUNT,), table=table)
 
 
 def _bank_party(certificate: Path) -> SandboxParty:

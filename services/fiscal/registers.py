@@ -38,10 +38,15 @@ class Registers:
 
     async def templates(self, connection: Connection) -> Templates:
         """Return the templates of the tables' present state."""
-        mark = await connection.fetchval(_SQL["fetch_mark"])
+        mark = await fetch_mark(connection)
         if self._templates is None or mark != self._mark:
             self._templates, self._mark = Templates(await fetch_reference(connection)), mark
         return self._templates
+
+
+async def fetch_mark(connection: Connection) -> str:
+    """Return what changes whenever a table does."""
+    return str(await connection.fetchval(_SQL["fetch_mark"]))
 
 
 async def fetch_reference(connection: Connection) -> Reference:

@@ -19,6 +19,7 @@ from schemas.ids import Transit
 from services.calendar import is_working_day
 from services.settlement.orders import AggregatorBusy, CutReport, SettlementBroken, make_orders
 from services.settlement.registers import RegisterFaulty, send_registers
+from services.settlement.rules.numbering import NumbersExhausted
 
 _SQL = load_statements("services/settlement/pace.sql")
 
@@ -29,6 +30,9 @@ CUTS_MAX = 10
 """Cuts in a row at one time of the day."""
 LOOK_BACK_DAYS = 1
 """A cut that was due while nothing ran is made up for within so many days; the next one takes its money anyway."""
+
+REFUSALS = (SettlementBroken, AggregatorBusy, RegisterFaulty, NumbersExhausted, LookupError)
+"""What a person must look at, or the next turn makes up for: nothing was written."""
 
 _log = structlog.get_logger("kopeck.settlement")
 
@@ -89,31 +93,49 @@ async def settle_now(connection: Connection, now: datetime) -> tuple[CutReport, 
     return tuple(reports)
 
 
-async def keep_settling(dsn: str, clock: Callable[[], datetime], stop: asyncio.Event) -> None:
-    """Cut at the times due and send what is approved until ``stop`` is set; a server that does not answer is asked again."""
-    tried: dict[Transit, datetime] = {}
+async def keep_settling(dsn: str, clock: Callable[[], datetime], stop: asyncio.Event, *, every_s: int = 0) -> None:
+    """Cut at the times due and send what is approved until ``stop`` is set; a server that does not answer is asked again.
+
+    With ``every_s`` a cut is made so often as well: for a demo, where nobody waits for the bank's hours.
+    """
+    keeper = _Keeper(dsn, timedelta(seconds=every_s))
+    period_s = min(SETTLE_PERIOD_S, every_s or SETTLE_PERIOD_S)
     while not stop.is_set():
         try:
-            await _settle_once(dsn, clock(), tried)
+            await keeper.settle(clock())
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             _log.warning("not_settled", error=repr(error))
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), SETTLE_PERIOD_S)
+            await asyncio.wait_for(stop.wait(), period_s)
 
 
-async def _settle_once(dsn: str, now: datetime, tried: dict[Transit, datetime]) -> None:
-    limits = {"statement_timeout": str(STATEMENT_TIMEOUT_MS), "enable_seqscan": "off"}
-    connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S, server_settings=limits)
-    try:
-        for pace in await list_paces(connection):
-            try:
-                if is_cut_due(pace, now, tried.get(pace.transit)):
-                    for report in await cut_all(connection, pace.transit, now):
-                        _log.info("cut_made", transit=pace.account, cut=report.cut, ordered=report.ordered)
-                    tried[pace.transit] = now
-                for register in await send_registers(connection, pace.transit, now):
-                    _log.info("register_sent", transit=pace.account, register=register)
-            except (SettlementBroken, AggregatorBusy, RegisterFaulty, LookupError) as error:
-                _log.error("not_settled", transit=pace.account, reason=str(error))
-    finally:
-        await connection.close()
+class _Keeper:
+    """Remembers when each transit account was last cut or tried to be."""
+
+    def __init__(self, dsn: str, every: timedelta) -> None:
+        self._dsn = dsn
+        self._every = every
+        self._tried: dict[Transit, datetime] = {}
+
+    async def settle(self, now: datetime) -> None:
+        """Look at every transit account once; what one refuses does not hold the others."""
+        limits = {"statement_timeout": str(STATEMENT_TIMEOUT_MS), "enable_seqscan": "off"}
+        connection = await asyncpg.connect(self._dsn, timeout=CONNECT_TIMEOUT_S, server_settings=limits)
+        try:
+            for pace in await list_paces(connection):
+                try:
+                    await self._settle_one(connection, pace, now)
+                except REFUSALS as error:
+                    _log.error("not_settled", transit=pace.account, reason=str(error))
+        finally:
+            await connection.close()
+
+    async def _settle_one(self, connection: Connection, pace: Pace, now: datetime) -> None:
+        tried = self._tried.get(pace.transit)
+        often = bool(self._every) and (tried is None or now - tried >= self._every)
+        if often or is_cut_due(pace, now, tried):
+            self._tried[pace.transit] = now
+            for report in await cut_all(connection, pace.transit, now):
+                _log.info("cut_made", transit=pace.account, cut=report.cut, ordered=report.ordered)
+        for register in await send_registers(connection, pace.transit, now):
+            _log.info("register_sent", transit=pace.account, register=register)

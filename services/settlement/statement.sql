@@ -12,6 +12,12 @@ SELECT pg_advisory_xact_lock(hashtextextended('settlement.movement/' || $1::text
 -- Whether a line was taken before.
 SELECT EXISTS (SELECT FROM settlement.movement WHERE transit = $1 AND bank_id = $2);
 
+-- name: find_known
+-- Of lines of an account's statement: those taken before, and the counterparties that a recipient has or had as its account.
+SELECT ARRAY (SELECT m.bank_id FROM settlement.movement m
+              WHERE m.transit = (SELECT t.transit FROM reference.transit_account t WHERE t.account = $1) AND m.bank_id = ANY ($2::text[])) AS taken,
+    ARRAY (SELECT DISTINCT q.bank_account FROM reference.requisites q WHERE q.bank_account = ANY ($3::text[])) AS paid;
+
 -- name: list_candidates
 -- Orders of a transit account by number, ours or the bank's own that it told, by sum and the payee's account, dated since a day;
 -- whether a line of the same direction has told of them; is_told_of: the bank has told that it executed them on the line's day.

@@ -180,7 +180,7 @@ async def _serve(
 
 @asynccontextmanager
 async def _sandbox(folder: Path) -> AsyncIterator[tuple[SandboxDoors, OrdersHouse, SandboxBank]]:
-    """The demo's sandbox with its faulty network; its bank refuses and holds nothing, so that the whole day is executed."""
+    """The demo's sandbox with its faulty network; its bank refuses, holds and returns nothing: the whole day is executed."""
     listener = await open_listener(LOOPBACK, 0)
     sandbox = demo_sandbox(folder, base_url_of(LOOPBACK, listener.getsockname()[1]), utc_now())
     doors = SandboxDoors([_calm(party) for party in sandbox.parties], seed=WISH.seed)
@@ -198,7 +198,7 @@ async def _sandbox(folder: Path) -> AsyncIterator[tuple[SandboxDoors, OrdersHous
 def _calm(party: SandboxParty) -> SandboxParty:
     if party.name != BANK:
         return party
-    calm = {"delay_ms": BANK_DELAY_MS, "refused_permille": 0, "held_permille": 0}
+    calm = {"delay_ms": BANK_DELAY_MS, "refused_permille": 0, "held_permille": 0, "returned_permille": 0}
     return msgspec.structs.replace(party, options={**party.options, **calm})
 
 

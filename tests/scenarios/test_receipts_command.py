@@ -267,8 +267,8 @@ async def test_the_documented_tills_can_be_used(tmp_path: Path) -> None:
     (tmp_path / "atol-password").write_text("secret\n", "utf-8")
     read = await asyncio.to_thread(read_counterparties, file, {"FERMA_PASSWORD": "secret"})
     async with AsyncExitStack() as stack:
-        routes = await open_routes(read, stack)
-        assert [route.name for route in routes] == ["atol:uk", "ferma:water"]
+        opened = await open_routes(read, stack)
+        assert [route.name for route in opened.routes] == ["atol:uk", "ferma:water"]
 
 
 @pytest.mark.parametrize(

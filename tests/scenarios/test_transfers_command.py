@@ -6,8 +6,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from connectors.sandbox.bank_folder import write_statement
+from connectors.sandbox.bank_orders import BankBooks, BankOptions
 from kopeck.commands.contracts import contracts
 from kopeck.commands.explain import explain
 from kopeck.commands.settle import settle
@@ -15,7 +18,7 @@ from kopeck.commands.transfers import transfers
 from ledger.journal import fetch_entry
 from ledger.statements import load_statements
 from schemas.ids import Book
-from schemas.transfer import StatementMovement, TransferResult, TransferState
+from schemas.transfer import StatementMovement, TransferBatch, TransferResult, TransferState
 from services.settlement.composing import NO_REQUISITES
 from services.settlement.statement import NO_ORDER, take_movement
 from services.settlement.terms import CommissionRow, add_commission, set_approval_limit
@@ -214,6 +217,26 @@ async def test_statement_lines_of_nobody(town: SettlementTown, commands: Command
     await take_movement(town.services, line, NOW)
     assert [one["reason"] for one in await commands.json(transfers, "unrecognised")] == [NO_ORDER]
     assert "Комиссия" in await commands.text(transfers, "unrecognised")
+
+
+async def test_a_statement_file_tells_what_was_executed(town: SettlementTown, commands: Commands, tmp_path: Path) -> None:
+    orders = await paid(town)
+    bank = BankBooks(BankOptions(accounts=(TRANSIT_ACCOUNT,), delay_ms=0))
+    bank.balances[TRANSIT_ACCOUNT] = 105_005
+    for row in await town.owner.fetch(TOWN_SQL["outgoing"]):
+        for transfer in msgspec.json.decode(row["content"], type=TransferBatch).transfers[:2]:
+            bank.take(transfer.key, transfer, NOW)
+    bank.advance(NOW)
+    file = tmp_path / "kl_to_1c.txt"
+    file.write_bytes(write_statement(TRANSIT_ACCOUNT, bank.postings[TRANSIT_ACCOUNT], DAY, DAY))
+    told = await commands.json(transfers, "statement", str(file), "--transit", TRANSIT_ACCOUNT)
+    assert told == {"offered": 2, "recognised": 2, "left": 0}
+    assert sorted(one["state"] for one in await commands.json(transfers, "list")) == ["executed", "executed", "sent"]
+    assert "0 lines offered" in await commands.text(transfers, "statement", str(file), "--transit", TRANSIT_ACCOUNT)
+    file.write_bytes(file.read_bytes().replace(b"=700.00", b"=700.01"))
+    refused = await commands.run(transfers, "statement", str(file), "--transit", TRANSIT_ACCOUNT)
+    assert refused.exit_code == 2 and "ВсегоСписано" in refused.output, "nothing of a file whose sums do not agree is taken"
+    assert len(orders) == 3
 
 
 async def test_settling_says_what_was_ordered_and_carried(town: SettlementTown, commands: Commands) -> None:

@@ -22,6 +22,7 @@ password_file = "secret.txt"
 name = "bank"
 kind = "distribution_register"
 token_env = "BANK_TOKEN"
+statement_of = ["40911810101850000000"]
 server = { host = "mail.test", password_file = "secret.txt" }
 """
 
@@ -39,6 +40,7 @@ def test_secrets_are_filled_in_and_hidden(tmp_path: Path) -> None:
     assert (till.name, till.kind, till.at_once) == ("atol:uk", "atol", 3)
     assert till.table == {"base_url": "https://example.test", "login": "shop", "password": "from a file"}
     assert bank.table == {"token": "from the environment", "server": {"host": "mail.test", "password": "from a file"}}
+    assert (till.statement_of, bank.statement_of) == ((), ("40911810101850000000",))
     assert file.sign_command == ("signer", "--key", "k")
     assert file.webhook_keys == ("a" * 64, "1" * 64)
     assert "from a file" not in repr(file) and "a" * 64 not in repr(file)
@@ -56,6 +58,12 @@ def test_secrets_are_filled_in_and_hidden(tmp_path: Path) -> None:
         ("[[counterparty]]\nname = 'a'\nkind = 'x'\n[[counterparty]]\nname = 'a'\nkind = 'x'", "two have one name"),
         ("counterparties = 1", "counterparties: is no key of this file"),
         ("sign_command = 'rm -rf /'", "sign_command: must be a list of words"),
+        ("[[counterparty]]\nname = 'a'\nkind = 'x'\nstatement_of = ['1']", "statement_of must be a list of accounts"),
+        (
+            "[[counterparty]]\nname = 'a'\nkind = 'x'\nstatement_of = ['40911810101850000000']\n"
+            "[[counterparty]]\nname = 'b'\nkind = 'x'\nstatement_of = ['40911810101850000000']",
+            "40911810101850000000: its statement is read from two",
+        ),
         ("webhooks = { key = 'ab' }", "a key has 64 hexadecimal digits"),
         ("webhooks = { keys = 'ab' }", "webhooks: keys: is no key"),
         ("counterparty = [", "cannot be read"),

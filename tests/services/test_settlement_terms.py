@@ -1,10 +1,12 @@
 """What is agreed decides how a cut pays: small sums wait, contracts are required, lists stop, times of cuts are kept."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, time
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.settlement.composing import DEFERRED, NO_CONTRACT, STOPPED
 from services.settlement.pace import keep_settling, settle_now
@@ -142,6 +144,57 @@ async def test_the_settling_task_cuts_at_its_time_and_sends(town: SettlementTown
     await asyncio.wait_for(task, DEADLINE_S)
     assert [order["state"] for order in await town.orders()] == [2]
     await town.assert_sound()
+
+
+async def settling(town: SettlementTown, until: Callable[[], Awaitable[bool]]) -> None:
+    """Let the task cut again and again, whatever the hour, until something is so; it must end in order."""
+    stop = asyncio.Event()
+    began = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+    ticks = itertools.count()
+
+    def clock() -> datetime:
+        return began + timedelta(seconds=next(ticks))
+
+    task = asyncio.create_task(keep_settling(town.database.services_dsn, clock, stop, every_s=1))
+    async with asyncio.timeout(DEADLINE_S):
+        while not await until():
+            assert not task.done(), task
+            await asyncio.sleep(0.01)
+    stop.set()
+    await asyncio.wait_for(task, DEADLINE_S)
+
+
+async def test_a_demo_cuts_every_few_seconds(town: SettlementTown) -> None:
+    await town.pay(("heating", 700))
+    await town.cover(700)
+    await town.fold()
+
+    async def registers(count: int) -> bool:
+        return len(await town.owner.fetch(SQL["outgoing"])) == count
+
+    await settling(town, lambda: registers(1))
+    await town.pay(("cold_water", 300))
+    await town.cover(300)
+    await town.fold()
+    await settling(town, lambda: registers(2))
+    await town.assert_sound()
+
+
+async def test_numbers_that_have_run_out_stop_the_cut_and_not_the_task(town: SettlementTown) -> None:
+    await town.pay(("heating", 700))
+    await town.cover(700)
+    await town.cut()
+    await town.owner.execute(SQL["exhaust_numbers"])
+    await town.pay(("cold_water", 300))
+    await town.cover(300)
+    await town.fold()
+    with capture_logs() as logs:
+
+        async def refused() -> bool:
+            return any(one["event"] == "not_settled" and "orders of one day" in one["reason"] for one in logs)
+
+        await settling(town, refused)
+    assert len(await town.orders()) == 1, "the money waits for the next day"
 
 
 async def test_a_purpose_names_services_that_have_a_name(town: SettlementTown) -> None:

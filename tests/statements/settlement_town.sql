@@ -149,3 +149,7 @@ WHERE c.table_schema = 'settlement'
 -- Tables of settlement that the services may delete from.
 SELECT format('%I.%I', schemaname, tablename) AS "table" FROM pg_tables
 WHERE schemaname = 'settlement' AND has_table_privilege('kopeck_services', format('%I.%I', schemaname, tablename), 'DELETE') ORDER BY 1;
+
+-- name: exhaust_numbers
+-- As if the day had given its last number.
+UPDATE settlement.transfer_order SET number = 999999;
