@@ -1,4 +1,4 @@
-"""Every owner of orders with its desk, for whoever ends orders: the orders process and a person's cancellation."""
+"""Every owner of orders with its desk, for whoever ends orders: the delivery process and a person's cancellation."""
 
 from kopeck.clock import utc_now
 from services.delivery.desk import Desks

@@ -15,6 +15,7 @@ from prometheus_client import multiprocess
 
 from gateway.settings import GatewaySettings
 from kopeck.counterparties import CounterpartiesFile
+from kopeck.delivery_process import DeliveryOrders
 from kopeck.embedded.leftover import ServerError
 from kopeck.embedded.servers import Connections, Servers
 from kopeck.endpoints import (
@@ -36,7 +37,7 @@ from schemas.channel import Channel
 SERVERS_POLL_S = 1.0
 SERVERS_REST_S_MAX = 15.0
 LOG_BYTES_MAX = 50_000_000
-STOP_ORDER = {"workers": 1, "orders": 1, "sandbox": 2}
+STOP_ORDER = {"workers": 1, "orders": 1, "delivery": 1, "sandbox": 2}
 """After the gateways (0), which stop accepting first."""
 METRICS_FOLDER = "metrics"
 LOGS_FOLDER = "logs"
@@ -54,7 +55,7 @@ class SandboxHouse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrdersHouse(msgspec.Struct, frozen=True, kw_only=True):
-    """How orders leave; see OrdersProcessOrders for the fields. Its repr shows names only."""
+    """How orders are made and leave; see OrdersProcessOrders and DeliveryOrders for the fields. Its repr shows names only."""
 
     counterparties: CounterpartiesFile = CounterpartiesFile()
     local_webhooks: bool = False
@@ -204,14 +205,15 @@ def _other_specs(house: House, environ: dict[str, str]) -> list[ChildSpec]:
     workers = WorkersOrders(services_dsn=services_dsn, log_level=log_level)
     children.append(("workers", "kopeck.workers_process", workers, ()))
     if house.orders is not None:
-        orders = OrdersProcessOrders(
+        orders = OrdersProcessOrders(services_dsn=services_dsn, cut_every_s=house.orders.cut_every_s, log_level=log_level)
+        children.append(("orders", "kopeck.orders_process", orders, ()))
+        delivery = DeliveryOrders(
             services_dsn=services_dsn,
             counterparties=house.orders.counterparties,
             local_webhooks=house.orders.local_webhooks,
-            cut_every_s=house.orders.cut_every_s,
             log_level=log_level,
         )
-        children.append(("orders", "kopeck.orders_process", orders, ()))
+        children.append(("delivery", "kopeck.delivery_process", delivery, ()))
     return [
         ChildSpec(
             name=name,

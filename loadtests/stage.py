@@ -75,7 +75,7 @@ class Stage:
         return Cpu(
             gateways=cpu_ms(child.pid for child in children if child.spec.pass_fds),
             workers=cpu_ms(child.pid for child in children if child.spec.name == "workers"),
-            orders=cpu_ms(child.pid for child in children if child.spec.name == "orders"),
+            orders=cpu_ms(child.pid for child in children if child.spec.name in ("orders", "delivery")),
             postgresql=cpu_ms([parent_of(backend)]),
         )
 

@@ -40,7 +40,7 @@ def settle(data_dir: Path | None, as_json: bool) -> None:
     """Cut every transit account now: make orders from all confirmed money, send what is approved.
 
     Cuts are made by themselves at the banks' times; this is the end of a day by hand. It first reads what the ledger has
-    recorded, so it needs nothing else running; registers leave when the orders process runs.
+    recorded, so it needs nothing else running; registers leave when the delivery process runs.
     """
     try:
         settled, names = act_on_ledger(data_dir, lambda connection: _settle(connection, utc_now()))

@@ -84,9 +84,9 @@ class SmallTown:
         return tuple(receipt for till in tills for receipt in till.registered)
 
     @property
-    def orders_pid(self) -> int:
-        """The orders process of the moment."""
-        return next(child.pid for child in self._supervisor.children if child.spec.name == "orders")
+    def orders_pids(self) -> tuple[int, ...]:
+        """The processes of the moment that make orders and deliver them."""
+        return tuple([child.pid for child in self._supervisor.children if child.spec.name in ("orders", "delivery")])
 
     async def pay(self, kind: str, key: str, account: str, amount_kopecks: int) -> bool:
         """Pay through a channel with a network's patience; whether it was taken."""

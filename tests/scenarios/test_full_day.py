@@ -82,7 +82,7 @@ async def plan_payments(town: SmallTown) -> list[Payment]:
 
 
 async def pay_while_orders_die(town: SmallTown, payments: list[Payment]) -> None:
-    """Kill -9 the orders process with transfers at the bank and receipts in its hands; what it held may be taken over at once."""
+    """Kill -9 what makes and delivers orders, transfers and receipts under way; what was held may be taken over at once."""
 
     async def transfers_are_out() -> bool:
         row = await town.owner.fetchrow(SQL["count_under_way"])
@@ -92,14 +92,15 @@ async def pay_while_orders_die(town: SmallTown, payments: list[Payment]) -> None
         return bool((await town.owner.fetchrow(SQL["count_under_way"]))["leased"])
 
     async def replaced() -> bool:
-        return town.orders_pid != dead
+        return len({*town.orders_pids} - {*dead}) == len(dead)
 
     await until(transfers_are_out)
-    dead = town.orders_pid
+    dead = town.orders_pids
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(town.pay_all(payments))
         await until(receipts_are_held)
-        os.kill(dead, signal.SIGKILL)
+        for pid in dead:
+            os.kill(pid, signal.SIGKILL)
         assert await receipts_are_held()
     await until(replaced)
     await town.owner.execute(SQL["end_leases"])
