@@ -33,12 +33,22 @@ MANNER_OF = {
     ChannelKind.OSMP: Manner.ASKING,
     ChannelKind.SBER_ONLINE: Manner.ASKING,
     ChannelKind.BANK_FEED: Manner.REPORTING,
+    ChannelKind.RBS: Manner.REPORTING,
+    ChannelKind.TBANK: Manner.REPORTING,
+    ChannelKind.TOCHKA: Manner.REPORTING,
+    ChannelKind.REGISTER: Manner.REPORTING,
+    ChannelKind.STATEMENT: Manner.REPORTING,
 }
 """What a protocol can be: terminals and Sber online ask before they take money, a feed reports money that arrived."""
 LEGAL_KINDS_OF = {
     ChannelKind.OSMP: frozenset({LegalKind.BANK, LegalKind.BANK_PAYMENT_AGENT, LegalKind.PAYMENT_AGENT}),
     ChannelKind.SBER_ONLINE: frozenset({LegalKind.BANK}),
     ChannelKind.BANK_FEED: frozenset({LegalKind.BANK, LegalKind.ACQUIRER}),
+    ChannelKind.RBS: frozenset({LegalKind.ACQUIRER}),
+    ChannelKind.TBANK: frozenset({LegalKind.ACQUIRER}),
+    ChannelKind.TOCHKA: frozenset({LegalKind.ACQUIRER}),
+    ChannelKind.REGISTER: frozenset({*LegalKind}),
+    ChannelKind.STATEMENT: frozenset({LegalKind.BANK}),
 }
 SECRET_BYTES_MIN = 16
 

@@ -8,11 +8,16 @@ from schemas.ids import ChannelNumber, Space, Transit
 
 
 class ChannelKind(StrEnum):
-    """The wire protocol spoken."""
+    """The wire protocol spoken; registers and statements come as files or are fetched, not through a route."""
 
     OSMP = "osmp"
     SBER_ONLINE = "sber_online"
     BANK_FEED = "bank_feed"
+    RBS = "rbs"
+    TBANK = "tbank"
+    TOCHKA = "tochka"
+    REGISTER = "register"
+    STATEMENT = "statement"
 
 
 class Manner(StrEnum):

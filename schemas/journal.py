@@ -34,6 +34,7 @@ class EntryKind(IntEnum):
     DEBT_PAID = 17
     DEBT_ARISEN = 18
     DEBT_NETTED = 19
+    TECHNICAL = 20
 
 
 class JournalEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -35,7 +35,8 @@ class PaymentNotification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     ``form_refusal`` is set when the message could be read but a field is not in the promised form: an asking channel
     remembers that refusal by the key. ``amount_kopecks`` is then 0 when the amount itself was unreadable, and
-    ``raw_amount`` keeps the text so that a repeat compares equal.
+    ``raw_amount`` keeps the text so that a repeat compares equal. ``aliases`` are other ids by which the same counterparty
+    may tell of the same payment (another message, an evening register).
     """
 
     external_id: ExternalId
@@ -45,6 +46,7 @@ class PaymentNotification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     event_at: datetime
     designation: NamedDesignation | None = None
     form_refusal: Refusal = Refusal.NONE
+    aliases: tuple[ExternalId, ...] = ()
 
 
 class StatementLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ class SuspenseReason(IntEnum):
     ACCOUNT_CLOSED = 4
     ADVANCE_NOT_TAKEN = 5
     ABOVE_LIMIT = 6
+    UNIDENTIFIED = 7
 
 
 class AppendStatus(IntEnum):

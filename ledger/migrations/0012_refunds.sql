@@ -1,0 +1,3 @@
+-- Money taken back: refunds, reassignments, and what they leave owed.
+
+SELECT 1;
