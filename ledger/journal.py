@@ -21,7 +21,7 @@ _SQL = load_statements("ledger/statements/journal.sql")
 BATCH_ENTRIES_MAX = 512
 
 _STATUSES, _REFUSALS, _REASONS = tuple(AppendStatus), tuple(Refusal), tuple(SuspenseReason)
-assert [*map(int, _STATUSES + _REFUSALS + _REASONS)] == [*range(5), *range(11), *range(7)], "members stand at their own numbers"
+assert [*map(int, _STATUSES + _REFUSALS + _REASONS)] == [*range(5), *range(11), *range(8)], "members stand at their own numbers"
 
 
 class Append(msgspec.Struct, frozen=True, kw_only=True, gc=False):
