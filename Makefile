@@ -5,6 +5,8 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
 STAMP := .venv/ready
 ARGS ?=
+# Test processes: most tests wait for servers, so three suit two cores.
+WORKERS ?= 3
 
 .PHONY: setup run test check format bench lock clean
 
@@ -31,7 +33,7 @@ run: setup
 	@exec $(PY) -m kopeck run --data .data $(ARGS)
 
 test: setup
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: setup
 	$(PY) -m ruff format --check .
