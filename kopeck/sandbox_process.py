@@ -22,9 +22,11 @@ from connectors.sandbox.faults import Fake, FaultProfile, FaultyExchange
 from kopeck.child_log import start_log
 from kopeck.clock import utc_now
 from kopeck.sandbox import make_fake
+from kopeck.sandbox_calls import CallingFake, keep_calling
 from kopeck.sandbox_memory import Memory, Remembering
 from kopeck.supervisor import Lifeline
 from schemas.exchange import ExchangeFailed, HttpRequest
+from services.delivery.http import HttpExchange
 
 BODY_BYTES_MAX = 32_000_000
 STOP_TIMEOUT_S = 5
@@ -103,6 +105,15 @@ async def open_doors(doors: SandboxDoors, listener: socket.socket) -> web.Server
     return runner
 
 
+async def serve_doors(doors: SandboxDoors, stop: asyncio.Event) -> None:
+    """Send the fakes' callbacks until ``stop``."""
+    async with HttpExchange() as exchange, asyncio.TaskGroup() as tasks:
+        for name, fake in doors.fakes.items():
+            if isinstance(fake, CallingFake):
+                tasks.create_task(keep_calling(name, fake, exchange, utc_now, stop))
+        await stop.wait()
+
+
 async def _serve(lifeline: Lifeline, orders: SandboxOrders) -> None:
     lifeline.watch()
     memory = Memory(Path(orders.memory)) if orders.memory else None
@@ -110,7 +121,7 @@ async def _serve(lifeline: Lifeline, orders: SandboxOrders) -> None:
     runner = await open_doors(doors, socket.socket(fileno=orders.listener_fd))
     lifeline.ready()
     _log.info("sandbox_ready", parties=[party.name for party in orders.parties])
-    await lifeline.stop.wait()
+    await serve_doors(doors, lifeline.stop)
     await runner.cleanup()
     if memory is not None:
         memory.close()

@@ -25,7 +25,8 @@ class AcquirerEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     ``order`` is our order's number at the acquirer, empty where there is none. ``aliases`` are other ids of the same payment,
     told together (orderNumber, RRN, qrcId …). ``account`` is the personal account where the message itself names one.
-    ``amount_kopecks`` is what this event moved: of PAID the deposited sum, of REFUNDED this refund's.
+    ``amount_kopecks`` is what this event moved: of PAID the deposited sum, of REFUNDED this refund's,
+    0 where it was not told: then the acquirer is to be asked.
     """
 
     act: AcquirerAct
@@ -36,3 +37,18 @@ class AcquirerEvent(msgspec.Struct, frozen=True, kw_only=True):
     order: str = ""
     account: str = ""
     aliases: tuple[ExternalId, ...] = ()
+
+
+def order_alias(number: str) -> ExternalId:
+    """Return an order's number at the acquirer as another id of its payment."""
+    return ExternalId(f"order:{number}")
+
+
+def rrn_alias(number: str) -> ExternalId:
+    """Return a retrieval reference number (RRN) of the payment, not of a refund, as another id of it."""
+    return ExternalId(f"rrn:{number}")
+
+
+def qr_alias(number: str) -> ExternalId:
+    """Return the id of a one-time payment link (qrcId) of СБП as another id of its payment."""
+    return ExternalId(f"qr:{number}")

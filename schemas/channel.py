@@ -36,11 +36,41 @@ class LegalKind(StrEnum):
     ACQUIRER = "acquirer"
 
 
+class AcquirerTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an acquirer's channel needs beside a channel's common terms.
+
+    ``merchants`` are our ids there (TerminalKey, merchantLogin, customerCode …). ``public_keys`` are (name, text): the bank's
+    keys that sign callbacks, by ``sign_alias`` or ``kid``. ``account_in_order`` is an expression whose group ``account`` is the
+    personal account's number in the number of an order that is not ours. ``base_url``, ``user`` and ``password`` lead to the
+    acquirer's own interface, empty where it is not asked. ``page_life_s`` is how long a payment page may be paid. The others are
+    how the bank's messages are read: connectors/acquiring says what each means.
+    """
+
+    merchants: tuple[str, ...] = ()
+    public_keys: tuple[tuple[str, str], ...] = ()
+    account_in_order: str = ""
+    base_url: str = ""
+    user: str = ""
+    password: str = ""
+    page_life_s: int = 1200
+    account_field: str = ""
+    order_field: str = ""
+    key_hash: str = "sha512"
+    keeps_empty: bool = True
+    order_is_once: bool = False
+    refund_amount: str = "operation"
+
+    def __repr__(self) -> str:
+        """Name the merchants without the password."""
+        return f"AcquirerTerms({self.merchants!r})"
+
+
 class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One channel's configuration, numbers from our registers included.
 
-    ``secret`` signs a bank feed; ``basic_user``/``basic_password`` and ``allow_networks`` (CIDR) guard a terminal
-    network. ``providers`` are recipient numbers whose accounts may be paid here, empty for all. Limits: amounts in kopecks,
+    ``secrets`` sign a bank feed or an RBS callback (symmetric), or are a terminal's passwords at T-Bank;
+    ``basic_user``/``basic_password`` and ``allow_networks`` (CIDR) guard a terminal network. ``providers`` are recipient
+    numbers whose accounts may be paid here, empty for all. Limits: amounts in kopecks,
     ``deadline_ms`` until the answer must be sent, ``replay_window_s`` for signed timestamps,
     ``unknown_per_minute_max`` unknown account numbers a source may ask about in a minute.
     """
@@ -66,6 +96,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     replay_window_s: int = 300
     body_bytes_max: int = 65_536
     unknown_per_minute_max: int = 60
+    acquirer: AcquirerTerms = AcquirerTerms()
 
     def __repr__(self) -> str:
         """Name the channel without its secrets."""

@@ -1,6 +1,7 @@
 """Money is whole kopecks; this is the only file that knows the decimal point (design W1)."""
 
 import re
+from collections.abc import Callable
 from typing import NewType
 
 Kopecks = NewType("Kopecks", int)
@@ -8,6 +9,9 @@ Kopecks = NewType("Kopecks", int)
 KOPECKS_PER_ROUBLE = 100
 AMOUNT_KOPECKS_MAX = 10**15
 """Ten trillion roubles: above any payment, far below what a signed 64-bit sum can overflow on."""
+ROUBLES_EXACT_MAX = 10**9
+"""Up to here a binary number tells kopecks from one another by far more than the tolerance."""
+NUMBER_TOLERANCE_KOPECKS = 1e-4
 
 _ROUBLES = re.compile(r"(0|[1-9][0-9]{0,12})(?:\.([0-9]{1,2}))?", re.ASCII)
 _KOPECKS = re.compile(r"-?(0|[1-9][0-9]{0,15})", re.ASCII)
@@ -38,6 +42,43 @@ def kopecks_from_text(text: str) -> Kopecks:
     if abs(amount) > AMOUNT_KOPECKS_MAX:
         raise MoneyError(f"expected at most {AMOUNT_KOPECKS_MAX} kopecks")
     return Kopecks(amount)
+
+
+def written_roubles(*, decimal: str, thousands: str) -> Callable[[str], Kopecks]:
+    """Return a reader of roubles as people's and banks' files write them: ``-1 234,5`` with decimal ``,`` and thousands `` ``.
+
+    Each character of ``decimal`` may stand before one or two decimals, each of ``thousands`` between groups of three digits;
+    leading zeros are taken. The reader raises MoneyError.
+    """
+    whole = r"[0-9]{1,13}"
+    if thousands:
+        whole = rf"{whole}|[0-9]{{1,3}}(?:[{re.escape(thousands)}][0-9]{{3}})+"
+    form = re.compile(rf"(-?)({whole})(?:[{re.escape(decimal)}]([0-9]{{1,2}}))?", re.ASCII)
+    nothing = dict.fromkeys(map(ord, thousands))
+
+    def read(text: str) -> Kopecks:
+        match = form.fullmatch(text)
+        if match is None:
+            raise MoneyError("expected roubles with at most two decimals")
+        sign, roubles, fraction = match.groups()
+        amount = int(roubles.translate(nothing) if nothing else roubles) * KOPECKS_PER_ROUBLE
+        if fraction:
+            amount += int(fraction) if len(fraction) == 2 else int(fraction) * 10
+        if amount > AMOUNT_KOPECKS_MAX:
+            raise MoneyError(f"expected at most {AMOUNT_KOPECKS_MAX} kopecks")
+        return Kopecks(-amount if sign else amount)
+
+    return read
+
+
+def kopecks_from_number(roubles: float) -> Kopecks:
+    """Read roubles that a spreadsheet keeps as a binary number: whole kopecks within a millionth of a rouble, else MoneyError."""
+    if not abs(roubles) <= ROUBLES_EXACT_MAX:
+        raise MoneyError(f"expected at most {ROUBLES_EXACT_MAX} roubles in a number")
+    kopecks = round(roubles * KOPECKS_PER_ROUBLE)
+    if abs(roubles * KOPECKS_PER_ROUBLE - kopecks) > NUMBER_TOLERANCE_KOPECKS:
+        raise MoneyError("expected roubles with at most two decimals")
+    return Kopecks(kopecks)
 
 
 def roubles_from_kopecks(amount_kopecks: int) -> str:

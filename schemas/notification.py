@@ -36,7 +36,9 @@ class PaymentNotification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ``form_refusal`` is set when the message could be read but a field is not in the promised form: an asking channel
     remembers that refusal by the key. ``amount_kopecks`` is then 0 when the amount itself was unreadable, and
     ``raw_amount`` keeps the text so that a repeat compares equal. ``aliases`` are other ids by which the same counterparty
-    may tell of the same payment (another message, an evening register).
+    may tell of the same payment (another message, an evening register). ``unidentified``: ``account_number`` holds what was
+    written instead (an order's number, nothing at all) and names no account; a reporting channel's money then waits in
+    suspense (UNIDENTIFIED), and so it does when ``account_number`` is empty.
     """
 
     external_id: ExternalId
@@ -47,6 +49,7 @@ class PaymentNotification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     designation: NamedDesignation | None = None
     form_refusal: Refusal = Refusal.NONE
     aliases: tuple[ExternalId, ...] = ()
+    unidentified: bool = False
 
 
 class StatementLine(msgspec.Struct, frozen=True, kw_only=True):

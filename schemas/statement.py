@@ -35,7 +35,8 @@ class StatementEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     ``day`` is the day on which the account moved, ``document_day`` that of the document ``number``. ``operation`` is the code
     of the operation (поле 18: 01, 06, 09, 16, 17 …), ``code`` УИН or УИП (поле 22), ``references`` further ids that the bank
-    tells of the operation (EndToEndId, SBP operation, RRN).
+    tells of the operation (EndToEndId, SBP operation, RRN). ``is_reversal``: the bank takes an earlier line of its own back;
+    the direction is that of this line.
     """
 
     bank_id: ExternalId
@@ -49,6 +50,7 @@ class StatementEntry(msgspec.Struct, frozen=True, kw_only=True):
     counterparty: StatementParty = StatementParty()
     purpose: str = ""
     references: tuple[str, ...] = ()
+    is_reversal: bool = False
 
     def __repr__(self) -> str:
         """Show no purpose and no name."""

@@ -10,7 +10,7 @@ from schemas.exchange import HttpAnswer, HttpRequest
 from schemas.money import MoneyError, kopecks_from_roubles, roubles_from_kopecks
 from schemas.transfer import BankParty, PurposeClass, Transfer, TransferState
 
-PAYMENTS, STATEMENT = "/api/jp/v2/payments", "/api/statement/transactions"
+PAYMENTS, STATEMENT, SUMMARY = "/api/jp/v2/payments", "/api/statement/transactions", "/api/statement/summary"
 STATUSES = {
     TransferState.ACCEPTED: "DELIVERED",
     TransferState.HELD: "FRAUDREVIEW",
@@ -51,8 +51,8 @@ class AlfaDoor:
     def handle(self, request: HttpRequest, now: datetime) -> HttpAnswer:
         """Take a payment, tell its state or a page of the statement."""
         path = urlsplit(request.url).path
-        if path == STATEMENT:
-            return self._statement(request.url)
+        if path in (STATEMENT, SUMMARY):
+            return self._statement(request.url, whole=path == SUMMARY)
         if path == PAYMENTS and request.method == "POST":
             return self._take(request.body, now)
         place = self._places.get(path.removeprefix(f"{PAYMENTS}/").removesuffix("/state"))
@@ -75,7 +75,8 @@ class AlfaDoor:
         self._places[payment.external_id] = self._books.take(payment.external_id, transfer, now)
         return _json(201, {"externalId": payment.external_id, "digestSignatures": []})
 
-    def _statement(self, url: str) -> HttpAnswer:
+    def _statement(self, url: str, *, whole: bool) -> HttpAnswer:
+        """Tell a page of a day, or ``whole``: its balances and turnovers."""
         asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
         account = asked.get("accountNumber", "")
         if account not in self._books.balances:
@@ -84,6 +85,8 @@ class AlfaDoor:
             day, number = date.fromisoformat(asked.get("statementDate", "")), int(asked.get("page", "1"))
         except ValueError:
             return _error(400, "invalid_request")
+        if whole:
+            return _json(200, _summary([one for one in self._books.postings[account] if one.day <= day], day))
         postings = [one for one in self._books.postings[account] if one.day == day]
         shown = postings[(number - 1) * self._page : number * self._page]
         links = [{"rel": "next", "href": f"?page={number + 1}"}] if len(postings) > number * self._page else []
@@ -117,8 +120,28 @@ def _transfer(payment: _Payment, amount_kopecks: int) -> Transfer:
     )
 
 
+def _summary(postings: list[Posting], day: date) -> dict[str, object]:
+    """Sum up a day from all postings up to it."""
+    opening = sum(one.amount_kopecks if one.is_credit else -one.amount_kopecks for one in postings if one.day < day)
+    credits = [one.amount_kopecks for one in postings if one.day == day and one.is_credit]
+    debits = [one.amount_kopecks for one in postings if one.day == day and not one.is_credit]
+    return {
+        "composedDateTime": day.isoformat(),
+        "openingBalance": _amount(opening),
+        "closingBalance": _amount(opening + sum(credits) - sum(debits)),
+        "creditTurnover": _amount(sum(credits)),
+        "creditTransactionsNumber": len(credits),
+        "debitTurnover": _amount(sum(debits)),
+        "debitTransactionsNumber": len(debits),
+    }
+
+
+def _amount(kopecks: int) -> dict[str, object]:
+    return {"amount": msgspec.Raw(roubles_from_kopecks(kopecks).encode()), "currencyName": "RUR"}
+
+
 def _operation(posting: Posting) -> dict[str, object]:
-    amount = {"amount": msgspec.Raw(roubles_from_kopecks(posting.amount_kopecks).encode()), "currencyName": "RUR"}
+    amount = _amount(posting.amount_kopecks)
     own, other = ("payee", "payer") if posting.is_credit else ("payer", "payee")
     sides = {
         f"{own}Account": posting.account,

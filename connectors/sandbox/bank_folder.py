@@ -9,8 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from cryptography import x509
 
 from connectors.sandbox.bank_orders import BankBooks, BankOptions, Posting
-from connectors.transfers.cms import verify_detached
-from connectors.transfers.exchange_1c import (
+from connectors.statements.exchange_1c import (
     BALANCE,
     BALANCE_END,
     DOCUMENT,
@@ -22,6 +21,7 @@ from connectors.transfers.exchange_1c import (
     read_exchange,
     spelt_1251,
 )
+from connectors.transfers.cms import verify_detached
 from connectors.transfers.orders_1c import DAY_FORMAT, FORMAT_VERSION, ORDER_KIND
 from schemas.exchange import HttpAnswer, HttpRequest
 from schemas.money import kopecks_from_roubles, roubles_from_kopecks

@@ -10,7 +10,7 @@ from lxml import etree
 from connectors.sandbox.bank_orders import BankBooks, BankOptions, BankOrder
 from connectors.transfers.cms import CmsError, verify_detached
 from connectors.transfers.pain001 import NAMESPACE
-from connectors.transfers.xml_safe import XmlError, read_xml, text_at, texts
+from connectors.xml_safe import XmlError, read_xml, text_at, texts
 from schemas.exchange import HttpAnswer, HttpRequest
 from schemas.money import MoneyError, kopecks_from_roubles
 from schemas.transfer import BankParty, PurposeClass, Transfer, TransferState

@@ -11,12 +11,13 @@ from urllib.parse import quote
 
 import msgspec
 
+from connectors.http_told import shown
 from connectors.transfers.batch import encode_report, is_complete, read_batch, rejected, sent_batch
-from connectors.transfers.http_answers import common_answer, failed_read, failed_send, shown
+from connectors.transfers.http_answers import common_answer, failed_read, failed_send
 from connectors.transfers.pain001 import message_id, with_signature, write_pain001
 from connectors.transfers.pain002 import read_pain002
 from connectors.transfers.signing import Sign, SigningFailed
-from connectors.transfers.xml_safe import XmlError
+from connectors.xml_safe import XmlError
 from schemas.delivery import Accepted, Answer, Closed, Done, NotTaken, Outgoing, Refused, Unknown
 from schemas.exchange import Exchange, ExchangeFailed, HttpAnswer, HttpRequest
 from schemas.transfer import TransferBatch, TransferReport, TransferResult, TransferState

@@ -8,21 +8,22 @@ statement: a status alone is not believed, and it has neither number nor day.
 import uuid
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from urllib.parse import urlencode
 
 import msgspec
 
-from connectors.transfers.alfa_statement import Operation, Page, movements_of, read_page
+from connectors.http_told import shown
+from connectors.statements.alfa_source import AlfaStatements
+from connectors.statements.source import StatementUnread
 from connectors.transfers.batch import encode_report, is_complete, read_batch, rejected, sent_batch
-from connectors.transfers.http_answers import common_answer, failed_read, failed_send, shown
+from connectors.transfers.http_answers import common_answer, failed_read, failed_send
 from connectors.transfers.orders_1c import MOSCOW
-from connectors.transfers.statement import Statement, StatementUnread, executed_by
+from connectors.transfers.statement import Statement, executed_by, orders_view
 from schemas.delivery import Accepted, Answer, Done, NotTaken, Outgoing, Refused, Unknown
 from schemas.exchange import Exchange, ExchangeFailed, HttpRequest
 from schemas.money import roubles_from_kopecks
+from schemas.statement import BankStatement
 from schemas.transfer import BankParty, Transfer, TransferBatch, TransferResult, TransferState
 
-PAGES_MAX = 500
 ORDER_LIFE_DAYS = 10
 KEY_SPACE = uuid.UUID("4f3c1c0e-52a4-5b0e-9d0e-0c40911000a1")
 """Namespace of our keys among UUIDs; it may never change."""
@@ -64,12 +65,13 @@ _state_decoder = msgspec.json.Decoder(PaymentState)
 
 
 class AlfaPayments:
-    """A Counterparty and a StatementSource: content is a TransferBatch of one transfer, what comes back a TransferReport."""
+    """A Counterparty and a source of statements: content is a TransferBatch of one transfer, what comes back a TransferReport."""
 
     def __init__(self, settings: AlfaSettings, exchange: Exchange, now: Callable[[], datetime]) -> None:
         self._settings = settings
         self._exchange = exchange
         self._now = now
+        self._statements = AlfaStatements(lambda path: self._request("GET", path), exchange, now)
         self._statuses = STATUSES | {name: TransferState[state.upper()] for name, state in settings.statuses.items()}
 
     @property
@@ -127,18 +129,14 @@ class AlfaPayments:
             return Unknown(reason=f"the payment's state cannot be read: {error}")
         return await self._by_state(order, batch, state)
 
+    async def bank_statement(self, account: str, day: date) -> BankStatement | StatementUnread:
+        """Read a day of a statement, compared with its summary."""
+        return await self._statements.bank_statement(account, day)
+
     async def statement(self, account: str, day: date) -> Statement | StatementUnread:
-        """Read every page of a day; a line that is shown on two pages counts once."""
-        operations: dict[str, Operation] = {}
-        for number in range(1, PAGES_MAX + 1):
-            page = await self._page(account, day, number)
-            if not isinstance(page, Page):
-                return page
-            operations.update({one.uuid: one for one in page.transactions})
-            if not page.has_next:
-                movements = movements_of(account, operations)
-                return movements if isinstance(movements, StatementUnread) else Statement(account=account, movements=movements)
-        return StatementUnread(reason=f"the day has more than {PAGES_MAX} pages", again=False)
+        """Read a day's operations as orders need them; a line that is shown on two pages counts once."""
+        read = await self._statements.operations(account, day)
+        return read if isinstance(read, StatementUnread) else orders_view(read)
 
     async def _by_state(self, order: Outgoing, batch: TransferBatch, state: PaymentState) -> Answer:
         transfer = batch.transfers[0]
@@ -170,19 +168,6 @@ class AlfaPayments:
                 executed = TransferState.EXECUTED
                 return TransferResult(key=transfer.key, state=executed, bank_number=found.number, bank_day=found.day)
         return None
-
-    async def _page(self, account: str, day: date, number: int) -> Page | StatementUnread:
-        asked = {"accountNumber": account, "statementDate": day.isoformat(), "page": number, "curFormat": "curTransfer"}
-        try:
-            answer = await self._exchange(self._request("GET", f"/statement/transactions?{urlencode(asked)}"))
-        except ExchangeFailed as error:
-            return StatementUnread(reason=f"the statement was not got: {error.reason}", again=True)
-        if answer.status == 204:
-            return Page(transactions=())
-        if answer.status != 200:
-            reason = f"the statement was not got: HTTP {answer.status} {shown(answer.body)}"
-            return StatementUnread(reason=reason, again=answer.status >= 429)
-        return read_page(answer.body)
 
     def _accepted(self, order: Outgoing, content: bytes) -> Accepted:
         return Accepted(reference=external_id(order.key), ask_after_ms=self._settings.poll_ms, content=content)

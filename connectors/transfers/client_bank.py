@@ -10,15 +10,18 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 
+from connectors.http_told import retry_after_ms, shown
+from connectors.statements.client_bank_1c import read_1c
+from connectors.statements.exchange_1c import Exchange1CError
+from connectors.statements.source import StatementUnread
 from connectors.transfers.batch import encode_report, is_complete, read_batch, rejected, sent_batch
-from connectors.transfers.exchange_1c import Exchange1CError
-from connectors.transfers.http_answers import common_answer, failed_read, failed_send, shown
+from connectors.transfers.http_answers import common_answer, failed_read, failed_send
 from connectors.transfers.orders_1c import MOSCOW, UnwritableOrder, write_orders
 from connectors.transfers.signing import Sign, SigningFailed
-from connectors.transfers.statement import Statement, StatementUnread, executed_by
-from connectors.transfers.statement_1c import read_statement
+from connectors.transfers.statement import Statement, executed_by, orders_view
 from schemas.delivery import Accepted, Answer, Closed, Done, NotTaken, Outgoing, Refused, Unknown
 from schemas.exchange import Exchange, ExchangeFailed, HttpAnswer, HttpRequest
+from schemas.statement import BankStatement, StatementUnbelieved
 from schemas.transfer import StatementMovement, Transfer, TransferBatch, TransferReport, TransferResult, TransferState
 
 ORDER_LIFE_DAYS = 10
@@ -44,7 +47,7 @@ class ClientBankSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
 
 class ClientBank:
-    """A Counterparty and a StatementSource; content is a TransferBatch, what comes back a TransferReport."""
+    """A Counterparty and a source of statements; content is a TransferBatch, what comes back a TransferReport."""
 
     def __init__(self, settings: ClientBankSettings, exchange: Exchange, sign: Sign | None, now: Callable[[], datetime]) -> None:
         if settings.signed and sign is None:
@@ -97,7 +100,7 @@ class ClientBank:
         read = await self._read(batch.transit_account, batch.day, until)
         if isinstance(read, StatementUnread):
             return Unknown(reason=read.reason)
-        results = _results(batch, read)
+        results = _results(batch, orders_view(read))
         content = encode_report(batch, results)
         if is_complete(results):
             return Done(reference=file_name(batch), content=content)
@@ -107,9 +110,14 @@ class ClientBank:
             return Accepted(reference=file_name(batch), ask_after_ms=self._settings.poll_ms, content=content)
         return await self._look(batch, content)
 
-    async def statement(self, account: str, day: date) -> Statement | StatementUnread:
+    async def bank_statement(self, account: str, day: date) -> BankStatement | StatementUnread:
         """Read the statement of one day."""
         return await self._read(account, day, day)
+
+    async def statement(self, account: str, day: date) -> Statement | StatementUnread:
+        """Read the statement of one day as orders need it."""
+        read = await self._read(account, day, day)
+        return read if isinstance(read, StatementUnread) else orders_view(read)
 
     async def _leave(self, batch: TransferBatch, content: bytes, report: TransferReport) -> Answer:
         try:
@@ -137,7 +145,7 @@ class ClientBank:
             return Accepted(reference=file_name(batch), ask_after_ms=self._settings.poll_ms, content=content)
         return Unknown(reason="the file is not in the folder and its orders are not on the statement: look in the bank client")
 
-    async def _read(self, account: str, start: date, end: date) -> Statement | StatementUnread:
+    async def _read(self, account: str, start: date, end: date) -> BankStatement | StatementUnread:
         url = self._settings.statement_url
         for name, value in (("account", account), ("from", start.isoformat()), ("to", end.isoformat())):
             url = url.replace(f"{{{name}}}", value)
@@ -146,10 +154,11 @@ class ClientBank:
         except ExchangeFailed as error:
             return StatementUnread(reason=f"the statement was not got: {error.reason}", again=True)
         if answer.status != 200:
-            return StatementUnread(reason=f"the statement was not got: HTTP {answer.status}", again=answer.status >= 429)
+            reason = f"the statement was not got: HTTP {answer.status}"
+            return StatementUnread(reason=reason, again=answer.status >= 429, after_ms=retry_after_ms(answer))
         try:
-            return read_statement(answer.body, account)
-        except Exchange1CError as error:
+            return read_1c(answer.body, account, self._now())
+        except StatementUnbelieved as error:
             return StatementUnread(reason=f"the statement cannot be believed: {error}", again=False)
 
     def _today(self) -> date:

@@ -9,8 +9,9 @@ from urllib.parse import quote
 
 import msgspec
 
+from connectors.http_told import retry_after_ms, shown
 from connectors.transfers.batch import is_complete, read_batch, rejected, sent_batch
-from connectors.transfers.http_answers import common_answer, failed_read, failed_send, retry_after_ms, shown
+from connectors.transfers.http_answers import common_answer, failed_read, failed_send
 from connectors.transfers.multipart import write_parts
 from connectors.transfers.register_answer import PROBLEM_UNKNOWN_REGISTER, read_answer, read_problem
 from connectors.transfers.register_file import CONTENT_TYPE, write_register

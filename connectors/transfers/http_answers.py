@@ -1,10 +1,9 @@
 """What HTTP itself says of a request that moves money, before a bank's own answer is read (protocols.md §4a, §15)."""
 
+from connectors.http_told import retry_after_ms, shown
 from schemas.delivery import Answer, Closed, NotTaken, Unknown
 from schemas.exchange import ExchangeFailed, HttpAnswer
 
-RETRY_AFTER_S_MAX = 3_600
-REASON_CHARACTERS_MAX = 500
 UNTAKEN = frozenset({408, 425, 429})
 """Statuses by which a server says that it has not begun: a POST may be repeated after them and after no others."""
 CLOSED = frozenset({401, 403})
@@ -33,14 +32,3 @@ def common_answer(answer: HttpAnswer, *, taken: bool) -> Answer | None:
     if answer.status >= 500 or answer.status < 200 or 300 <= answer.status < 400:
         return Unknown(reason=f"HTTP {answer.status}")
     return None
-
-
-def retry_after_ms(answer: HttpAnswer) -> int:
-    """Milliseconds of Retry-After in seconds; 0 when there is none or it is a date."""
-    text = answer.header("retry-after")
-    return min(int(text), RETRY_AFTER_S_MAX) * 1000 if text.isascii() and text.isdigit() and len(text) < 10 else 0
-
-
-def shown(body: bytes) -> str:
-    """Return an answer's beginning as text for a reason: one line, bounded."""
-    return " ".join(body[: 4 * REASON_CHARACTERS_MAX].decode("utf-8", "replace").split())[:REASON_CHARACTERS_MAX]

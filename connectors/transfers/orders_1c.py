@@ -2,7 +2,7 @@
 
 from datetime import timedelta, timezone
 
-from connectors.transfers.exchange_1c import DOCUMENT, DOCUMENT_END, FIRST_LINE, LAST_LINE, PURPOSE, encode_exchange, spelt_1251
+from connectors.statements.exchange_1c import DOCUMENT, DOCUMENT_END, FIRST_LINE, LAST_LINE, PURPOSE, encode_exchange, spelt_1251
 from schemas.money import roubles_from_kopecks
 from schemas.transfer import PURPOSE_CHARACTERS_MAX, BankParty, BudgetFields, Transfer, TransferBatch
 

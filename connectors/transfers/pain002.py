@@ -5,7 +5,7 @@ from datetime import date
 from lxml import etree
 
 from connectors.transfers.pain001 import identifier
-from connectors.transfers.xml_safe import XmlError, read_xml, text_at, texts
+from connectors.xml_safe import XmlError, read_xml, text_at, texts
 from schemas.transfer import Transfer, TransferBatch, TransferResult, TransferState
 
 NAMESPACE_PREFIX = "urn:iso:std:iso:20022:tech:xsd:pain.002.001."

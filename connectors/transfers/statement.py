@@ -1,11 +1,16 @@
-"""A transit account's statement as orders need it, whatever the bank writes it in: what moved, and whether that is all."""
+"""A transit account's statement as orders need it: what moved, and whether that is all (connectors/statements reads it)."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from connectors.statements.client_bank_1c import read_1c
+from connectors.statements.source import StatementUnread
+from schemas.statement import BankStatement, StatementEntry
 from schemas.transfer import StatementMovement, Transfer
+
+_ANY_DAY_IS_OVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,13 +27,6 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     filtered: bool = False
 
 
-class StatementUnread(msgspec.Struct, frozen=True, kw_only=True):
-    """The statement was not got or cannot be believed. ``again``: asking later may help; otherwise a person must look."""
-
-    reason: str
-    again: bool
-
-
 @runtime_checkable
 class StatementSource(Protocol):
     """A connector that can be asked for a day of a statement; it never raises for what the bank does."""
@@ -36,6 +34,41 @@ class StatementSource(Protocol):
     async def statement(self, account: str, day: date) -> Statement | StatementUnread:
         """Read one calendar day; an empty day is a statement without movements."""
         ...
+
+
+def read_orders_file(body: bytes, account: str) -> Statement:
+    """Read kl_to_1c.txt as orders need it, of any day; raises StatementUnbelieved.
+
+    Whether the day is over matters to its closing and not to an order.
+    """
+    return orders_view(read_1c(body, account, _ANY_DAY_IS_OVER))
+
+
+def orders_view(statement: BankStatement) -> Statement:
+    """Return what orders need of a believed statement."""
+    return Statement(
+        account=statement.account,
+        movements=tuple(movement_of(statement.account, entry) for entry in statement.entries),
+        opening_kopecks=statement.opening_kopecks,
+        closing_kopecks=statement.closing_kopecks,
+        filtered=statement.filtered,
+    )
+
+
+def movement_of(account: str, entry: StatementEntry) -> StatementMovement:
+    """Return one line of ``account`` as orders need it."""
+    return StatementMovement(
+        transit_account=account,
+        bank_id=entry.bank_id,
+        day=entry.day,
+        is_credit=entry.is_credit,
+        amount_kopecks=entry.amount_kopecks,
+        number=entry.number,
+        counterparty_account=entry.counterparty.account,
+        counterparty_inn=entry.counterparty.inn,
+        purpose=entry.purpose,
+        document_day=entry.document_day,
+    )
 
 
 def executed_by(transfer: Transfer, movements: list[StatementMovement]) -> StatementMovement | None:

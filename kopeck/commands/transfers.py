@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-from connectors.transfers.exchange_1c import Exchange1CError
-from connectors.transfers.statement_1c import read_statement
+from connectors.transfers.statement import read_orders_file
 from kopeck.clock import utc_now
 from kopeck.commands.acting import NotDone, act_on_ledger, by_option
 from kopeck.commands.options import data_option
@@ -26,6 +25,7 @@ from kopeck.transfers_shown import (
 from ledger.core.entry import MOSCOW
 from ledger.feed import Connection
 from ledger.names import Names, fetch_names
+from schemas.statement import StatementUnbelieved
 from schemas.transfer import TransferState
 from services.settlement.approvals import ApprovalRefused, approve_order
 from services.settlement.inspection import TransferTold, TransferView, Wanted, find_transfers, list_transfers, tell_transfer
@@ -216,9 +216,9 @@ def statement(file: Path, transit: str, data_dir: Path | None, as_json: bool) ->
     The file's balances and turnovers must agree. A line that was offered before is not offered again.
     """
     try:
-        read = read_statement(file.read_bytes(), transit)
+        read = read_orders_file(file.read_bytes(), transit)
         report = act_on_ledger(data_dir, lambda connection: offer_movements(connection, read.movements, utc_now()))
-    except (Exchange1CError, LookupError) as error:
+    except (StatementUnbelieved, LookupError) as error:
         raise NotDone(f"{file}: {error}") from error
     if as_json:
         print_json(report)

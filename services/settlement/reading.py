@@ -15,7 +15,8 @@ import asyncpg
 import msgspec
 import structlog
 
-from connectors.transfers.statement import StatementSource, StatementUnread
+from connectors.statements.source import StatementUnread
+from connectors.transfers.statement import StatementSource
 from ledger.feed import Connection
 from ledger.statements import load_statements
 from schemas.transfer import StatementMovement

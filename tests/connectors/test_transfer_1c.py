@@ -9,14 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.sandbox.bank_folder import file_order_key
+from connectors.statements.exchange_1c import Exchange1CError, decode_exchange, read_exchange, spelt_1251
+from connectors.statements.source import StatementUnread
 from connectors.transfers.client_bank import ClientBank, ClientBankSettings, file_name
-from connectors.transfers.exchange_1c import Exchange1CError, decode_exchange, read_exchange, spelt_1251
 from connectors.transfers.orders_1c import UnwritableOrder, write_orders
 from connectors.transfers.signing import Signed, SigningFailed
-from connectors.transfers.statement import Statement, StatementUnread, executed_by
-from connectors.transfers.statement_1c import read_statement
+from connectors.transfers.statement import Statement, executed_by
+from connectors.transfers.statement import read_orders_file as read_statement
 from schemas.delivery import Accepted, Answer, Closed, Done, NotTaken, Refused, Unknown
 from schemas.exchange import ExchangeFailed, HttpAnswer
+from schemas.statement import StatementUnbelieved
 from schemas.transfer import TransferState
 from tests.connectors.transfer_desk import (
     BUDGET,
@@ -221,7 +223,7 @@ TRAPS = [
     (("КонецРасчСчет\nСекцияДокумент", "КонецДокумента\nСекцияДокумент"), "which is not open"),
     (("КонечныйОстаток=500.50", "КонечныйОстаток=500.51"), "do not agree"),
     (("НачальныйОстаток=1200.5\n", "НачальныйОстаток=1200.6\n"), "do not agree"),
-    (("Сумма=1200.50", "Сумма=1200.51"), "its documents make 120051"),
+    (("Сумма=1200.50", "Сумма=1200.51"), "the lines make 120051"),
     (("Сумма=1200.50", "Сумма=1200,50"), "Сумма: expected roubles"),
     (("Сумма=1200.50", "Сумма="), "no sum"),
     (("Сумма=1200.50", "Сумма=-1200.50"), "no sum"),
@@ -237,7 +239,7 @@ TRAPS = [
 @pytest.mark.parametrize(("change", "reason"), TRAPS)
 def test_a_statement_that_cannot_be_believed_is_refused_in_words(change: tuple[str, str], reason: str) -> None:
     assert change[0] in STATEMENT
-    with pytest.raises(Exchange1CError, match=reason):
+    with pytest.raises(StatementUnbelieved, match=reason):
         read_statement(STATEMENT.replace(*change).encode(), TRANSIT)
 
 
@@ -246,8 +248,8 @@ def test_a_purpose_cannot_give_the_sum_anew() -> None:
     assert read.movements[0].amount_kopecks == 120_050 and "Сумма=9999999.00" in read.movements[0].purpose
 
 
-@pytest.mark.parametrize("body", [STATEMENT.replace("Windows", "Unicode").encode("cp1251"), STATEMENT.encode("cp1251") + b"\x98"])
-def test_an_undeclared_or_broken_code_page_is_refused(body: bytes) -> None:
+@pytest.mark.parametrize("body", [STATEMENT.encode("koi8-r", "replace"), STATEMENT.encode("cp1251") + b"\x98"])
+def test_an_unknown_or_broken_code_page_is_refused(body: bytes) -> None:
     with pytest.raises(Exchange1CError, match="code page"):
         decode_exchange(body)
 

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from connectors.statements.source import StatementUnread
 from connectors.transfers.alfa_payments import STATUSES, AlfaPayments, AlfaSettings, external_id, write_payment
-from connectors.transfers.statement import Statement, StatementUnread
+from connectors.transfers.statement import Statement
 from schemas.delivery import Accepted, Closed, Done, NotTaken, Refused, Unknown
 from schemas.exchange import ExchangeFailed, HttpAnswer
 from schemas.transfer import TransferState

@@ -12,7 +12,7 @@ from connectors.transfers.alfa_link import AlfaLink, AlfaLinkSettings
 from connectors.transfers.pain001 import NAMESPACE, identifier, message_id, write_pain001
 from connectors.transfers.pain002 import STATES, read_pain002
 from connectors.transfers.signing import Signed, SigningFailed
-from connectors.transfers.xml_safe import XmlError, read_xml, text_at, texts
+from connectors.xml_safe import XmlError, read_xml, text_at, texts
 from schemas.delivery import Accepted, Closed, Done, NotTaken, Refused, Unknown
 from schemas.exchange import ExchangeFailed, HttpAnswer
 from schemas.transfer import TransferBatch, TransferState

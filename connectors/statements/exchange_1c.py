@@ -1,22 +1,26 @@
 """1CClientBankExchange as text: encodings, lines and sections (1C standard 1.03; protocols.md §5). Its meaning is read elsewhere.
 
-Lenient where files of real banks are: UTF-8 under any declared code page, LF, a BOM, a purpose over several lines, unknown keys.
+Lenient where files of real banks are: any declared code page, UTF-8, LF, a BOM, a purpose over several lines, unknown keys.
 Strict where money could be lost: a file without its end or with an unclosed section is no file.
 """
 
 import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 
 import msgspec
+
+from connectors.statements.agreement import FILE_BYTES_MAX
 
 FIRST_LINE, LAST_LINE = "1CClientBankExchange", "КонецФайла"
 BALANCE, BALANCE_END = "СекцияРасчСчет", "КонецРасчСчет"
 DOCUMENT, DOCUMENT_END = "СекцияДокумент", "КонецДокумента"
 PURPOSE = "НазначениеПлатежа"
-FILE_BYTES_MAX = 32_000_000
 SECTIONS_MAX = 200_000
-CODE_PAGES = {"Windows": "cp1251", "DOS": "cp866"}
+PURPOSE_CHARACTERS_MAX = 10_000
+"""Far above the 210 of field 24: lines that go on longer are no purpose."""
+CODE_PAGES = ("cp1251", "cp866")
 
-_BOM = b"\xef\xbb\xbf"
+_OWN_WORDS = ("Кодировка=", "РасчСчет=", "ДатаНачала=", LAST_LINE)
 _KEY = re.compile(r"[А-Яа-яЁё]+[0-9]?")
 _SPELT = {
     **dict.fromkeys("‐‑‒−﹘﹣－", "-"),
@@ -84,19 +88,28 @@ def read_exchange(body: bytes) -> ExchangeFile:
 
 
 def decode_exchange(body: bytes) -> str:
-    """Return the text: strictly UTF-8 if it is that, else strictly in the declared code page; raises Exchange1CError."""
+    """Return the text in the encoding that its bytes have, whatever Кодировка declares; raises Exchange1CError.
+
+    Strictly UTF-8 if it is that (UTF-16 by its mark), else the code page in which the format's own words stand in it.
+    """
     if len(body) > FILE_BYTES_MAX:
         raise Exchange1CError(f"the file has more than {FILE_BYTES_MAX} bytes")
+    if body.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return _decoded(body, "utf-16")
     try:
-        return body.removeprefix(_BOM).decode("utf-8")
+        return body.removeprefix(BOM_UTF8).decode("utf-8").replace("\0", "")
     except UnicodeDecodeError:
-        code_page = next((page for name, page in CODE_PAGES.items() if f"Кодировка={name}".encode(page) in body), None)
+        code_page = next((page for page in CODE_PAGES if any(word.encode(page) in body for word in _OWN_WORDS)), None)
     if code_page is None:
-        raise Exchange1CError("the file is not UTF-8 and declares no code page that is known")
+        raise Exchange1CError("the file is not UTF-8 and its words stand in no code page that is known")
+    return _decoded(body, code_page)
+
+
+def _decoded(body: bytes, code_page: str) -> str:
     try:
-        return body.decode(code_page)
+        return body.decode(code_page).replace("\0", "")
     except UnicodeDecodeError as error:
-        raise Exchange1CError(f"byte {error.start} does not exist in the declared code page {code_page}") from error
+        raise Exchange1CError(f"byte {error.start} does not exist in the code page {code_page}") from error
 
 
 def encode_exchange(lines: list[str]) -> bytes:
@@ -139,7 +152,7 @@ class _Reader:
         elif equals and _KEY.fullmatch(key) and not self._goes_on(key):
             self._set(number, key, value)
         elif self._open and self._last.startswith(PURPOSE):
-            self._values[self._last] = f"{self._values[self._last].rstrip()} {line.strip()}".rstrip()
+            self._go_on(number, line.strip())
         elif line.strip():
             raise Exchange1CError(f"line {number} is neither a key nor a section")
 
@@ -159,6 +172,12 @@ class _Reader:
         """Whether a line with «=» in it is still the purpose: «НДС = 20» is no key, and a purpose cannot give a sum anew."""
         return bool(self._open) and self._last.startswith(PURPOSE) and (key not in KNOWN_KEYS or key in self._values)
 
+    def _go_on(self, number: int, line: str) -> None:
+        before = self._values[self._last].rstrip()
+        if len(before) + len(line) > PURPOSE_CHARACTERS_MAX:
+            raise Exchange1CError(f"line {number}: a purpose of more than {PURPOSE_CHARACTERS_MAX} characters")
+        self._values[self._last] = f"{before} {line}".rstrip()
+
     def _begin(self, number: int, section: str, kind: str) -> None:
         if self._open or sum(len(found) for found in self._found.values()) >= SECTIONS_MAX:
             raise Exchange1CError(f"line {number}: {section} inside {self._open or 'a file of too many sections'}")
@@ -174,7 +193,8 @@ class _Reader:
         self._last = key
         if self._open:
             if self._values.get(key, value) != value:
-                raise Exchange1CError(f"line {number}: {key} is given twice in one section")
+                # A key that is not the format's may be anything, a person's name too.
+                raise Exchange1CError(f"line {number}: {key if key in KNOWN_KEYS else 'a key'} is given twice in one section")
             self._values[key] = value
         elif key in self._repeated:
             self._repeated[key].append(value.strip())
