@@ -10,9 +10,13 @@ from aiohttp import web
 
 from connectors.banks.feed_errors import PROBLEM_CONTENT_TYPE
 from gateway import metrics
+from gateway.acquiring import EventTaker
+from gateway.aliases import Names, NamingPipeline
 from gateway.checks import Checks
+from gateway.decoders import METHODS, PATHS, TAKEN, decoder_of
 from gateway.parking import Parking
 from gateway.pipeline import Pipeline
+from gateway.routes.acquiring import AcquirerRoute
 from gateway.routes.bank import BankRoutes
 from gateway.routes.terminals import TerminalRoutes
 from gateway.settings import GatewaySettings
@@ -29,6 +33,8 @@ class Rooms(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     pipeline: Pipeline
+    names: Names
+    events: EventTaker
     checks: Checks
     parking: Parking
     ready: Callable[[], Awaitable[None]]
@@ -100,17 +106,26 @@ def make_server(settings: GatewaySettings, rooms: Rooms, utc_now: Callable[[], d
 def _add_channel(
     routes: Routes, channel: Channel, rooms: Rooms, bank: tuple[Mapping[str, Space], Callable[[], datetime]]
 ) -> None:
+    pipeline = NamingPipeline(rooms.pipeline, rooms.names) if rooms.names.asks_all(channel) else rooms.pipeline
     match channel.kind:
         case ChannelKind.OSMP:
-            answer = TerminalRoutes(channel, rooms.pipeline, rooms.checks).osmp
+            answer = TerminalRoutes(channel, pipeline, rooms.checks).osmp
             routes.add("GET", f"/osmp/{channel.name}", answer)
             routes.add("POST", f"/osmp/{channel.name}", answer)
         case ChannelKind.SBER_ONLINE:
-            routes.add("GET", f"/sber/{channel.name}", TerminalRoutes(channel, rooms.pipeline, rooms.checks).sber_online)
+            routes.add("GET", f"/sber/{channel.name}", TerminalRoutes(channel, pipeline, rooms.checks).sber_online)
         case ChannelKind.BANK_FEED:
-            told = BankRoutes(channel, rooms.pipeline, rooms.parking, *bank)
+            told = BankRoutes(channel, pipeline, rooms.parking, *bank)
             routes.add("POST", f"/bank/{channel.name}/payments", told.payments)
             routes.add("POST", f"/bank/{channel.name}/statement-lines", told.statement_lines)
+        case ChannelKind.RBS | ChannelKind.TBANK | ChannelKind.TOCHKA:
+            decode = decoder_of(channel.kind, channel.acquirer, channel.secrets)
+            acquirer = AcquirerRoute(channel, rooms.events, decode, TAKEN[channel.kind])
+            for method in METHODS[channel.kind]:
+                routes.add(method, f"/{PATHS[channel.kind]}/{channel.name}", acquirer.told)
+        case ChannelKind.REGISTER | ChannelKind.STATEMENT:
+            # They come as files or are fetched (gateway/intake.py).
+            return
 
 
 def _problem(status: int, title: str, headers: Mapping[str, str]) -> web.Response:

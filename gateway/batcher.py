@@ -1,7 +1,8 @@
 """Stations 3 to 6 for many payments at once: group commit. While one append is in flight the next batch grows (design §6)."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import structlog
 
@@ -25,6 +26,9 @@ log = structlog.get_logger("gateway.batcher")
 
 NO_PAYEES: Payees = {}
 
+Heads = dict[int, tuple[AllocationTable, Digest]]
+"""Account -> its table and digest as the last offer leaves them."""
+
 
 class AskPostgresql(Exception):
     """What the cache says would refuse or suspend: PostgreSQL must say so too (design W6)."""
@@ -41,33 +45,39 @@ class Batcher:
         tables: TableSource,
         beside: "Beside",
     ):
-        self._settings = settings
-        self._queue = queue
+        self.settings = settings
+        self.queue = queue
         self._door = door
         self._tables = tables
-        self._beside = beside
+        self.beside = beside
 
     async def run(self) -> None:
         """Serve the queue until it is closed and empty."""
         while True:
-            taken = await self._queue.take(self._settings.batch_entries_max, time.monotonic())
+            taken = await self.queue.take(self.settings.batch_entries_max, time.monotonic())
             if taken is None:
                 break
             if taken:
-                metrics.QUEUE.set(len(self._queue))
-                self._queue.batch_began(time.monotonic())
+                metrics.QUEUE.set(len(self.queue))
+                self.queue.batch_began(time.monotonic())
                 await self._serve(taken)
-                self._queue.batch_ended(time.monotonic())
-        await self._beside.behind.flush()
+                self.queue.batch_ended(time.monotonic())
+        await self.beside.behind.flush()
 
     async def _serve(self, taken: list[Submission]) -> None:
-        """Answer or put back every submission taken, whatever happens on the way."""
-        try:
-            decided = await self._decide_all(taken)
+        """Answer or put back every submission taken."""
+        with self.answering(taken):
+            decided = await self.decide_all(taken, {})
             if decided:
-                await self._offer(decided)
+                await self.offer(decided)
+
+    @contextmanager
+    def answering(self, taken: Sequence[Submission]) -> Iterator[None]:
+        """Answer these whatever happens on the way: what could not be served is asked again."""
+        try:
+            yield
         except POSTGRESQL_ERRORS as error:
-            self._beside.unavailable("batch.unavailable", error)
+            self.beside.unavailable("batch.unavailable", error)
             for submission in taken:
                 submission.answer(TRY_AGAIN)
         # The one task every payment depends on must outlive any error; what it cannot answer is asked again.
@@ -77,9 +87,9 @@ class Batcher:
             for submission in taken:
                 submission.answer(TRY_AGAIN)
 
-    async def _decide_all(self, taken: list[Submission]) -> list[tuple[Submission, Decided]]:
+    async def decide_all(self, taken: list[Submission], heads: Heads) -> list[tuple[Submission, Decided]]:
+        """Decide what was taken; ``heads`` are tables as offers before these leave them, and in the end these too."""
         found = await self._look_up(taken)
-        heads: dict[int, tuple[AllocationTable, Digest]] = {}
         decided: list[tuple[Submission, Decided]] = []
         again: list[Submission] = []
         for submission in taken:
@@ -89,7 +99,7 @@ class Batcher:
                 again.append(submission)
                 continue
             except POSTGRESQL_ERRORS as error:
-                self._beside.unavailable("payment.unavailable", error)
+                self.beside.unavailable("payment.unavailable", error)
                 submission.answer(TRY_AGAIN)
                 continue
             # One payment that trips a bug of ours must not take the others with it.
@@ -119,14 +129,12 @@ class Batcher:
         )
         return await self._tables.look_up(names, asked, time.monotonic()) if names else {}
 
-    async def _decide(
-        self, submission: Submission, found: Mapping[Name, LookUp], heads: dict[int, tuple[AllocationTable, Digest]]
-    ) -> Decided | None:
+    async def _decide(self, submission: Submission, found: Mapping[Name, LookUp], heads: Heads) -> Decided | None:
         request = submission.request
         assert request is not None
         known = found[name_of(request)]
         if isinstance(known, Unusable):
-            await self._beside.parking.park_table(request, known.why)
+            await self.beside.parking.park_table(request, known.why)
             submission.answer(TRY_AGAIN)
             return None
         if isinstance(known, Absent):
@@ -135,7 +143,7 @@ class Batcher:
         objection = account_objection(request.channel, request.notification, table)
         booked: Decided | Objection
         if objection is None:
-            payees = await self._beside.payees.for_designation(request.notification) if request.designation else NO_PAYEES
+            payees = await self.beside.payees.for_designation(request.notification) if request.designation else NO_PAYEES
             booked = decide_booking(request, table, digest, payees)
         else:
             booked = objection
@@ -147,10 +155,11 @@ class Batcher:
         heads[known.table.account] = (booked.table, Digest(booked.offer.after))
         return booked
 
-    async def _offer(self, decided: list[tuple[Submission, Decided]]) -> None:
+    async def offer(self, decided: list[tuple[Submission, Decided]]) -> None:
+        """Offer the decided to the door in one append, and answer each or put it back."""
         book = decided[0][0].book
         metrics.BATCH_ENTRIES.observe(len(decided))
-        give_up_at = time.monotonic() + self._settings.drain_s
+        give_up_at = time.monotonic() + self.settings.drain_s
         answers = await self._door.offer(book, [made.offer for _, made in decided], give_up_at)
         again: list[Submission] = []
         newest: dict[Name, Decided] = {}
@@ -164,11 +173,11 @@ class Batcher:
                 continue
             submission.answer(outcome)
             if outcome.answer is Answer.RECORDED:
-                self._beside.recorded()
+                self.beside.recorded()
                 if made.table is not None and submission.request is not None:
                     newest[name_of(submission.request)] = made
         self._again(again)
-        self._beside.behind.put(self._tables.remember(newest, time.monotonic()))
+        self.beside.behind.put(self._tables.remember(newest, time.monotonic()))
 
     async def _outcome(
         self, submission: Submission, made: Decided, answer: Appended | RefusedByDatabase | None
@@ -192,9 +201,9 @@ class Batcher:
                 assert answer.stored_fingerprint is not None
                 field = differing_field(made.offer.fingerprint, answer.stored_fingerprint)
                 try:
-                    await self._beside.parking.park_conflict(made.offer.entry, submission.request, field)
+                    await self.beside.parking.park_conflict(made.offer.entry, submission.request, field)
                 except POSTGRESQL_ERRORS as error:
-                    self._beside.unavailable("conflict.not_parked", error)
+                    self.beside.unavailable("conflict.not_parked", error)
                     return TRY_AGAIN
                 return PaymentOutcome(answer=Answer.CONFLICT, conflict_field=field)
             case AppendStatus.STALE:
@@ -209,12 +218,12 @@ class Batcher:
             submission.authoritative = True
             if submission.request is not None:
                 self._tables.forget_recent(name_of(submission.request))
-            if submission.attempts < self._settings.attempts_max:
+            if submission.attempts < self.settings.attempts_max:
                 kept.append(submission)
             else:
                 log.warning("payment.never_settled", payment=submission.external_id, attempts=submission.attempts)
                 submission.answer(TRY_AGAIN)
-        self._queue.put_back(kept)
+        self.queue.put_back(kept)
 
 
 class Beside:

@@ -25,15 +25,17 @@ EVENT_AHEAD_MAX = timedelta(days=1)
 class Objection(IntEnum):
     """Why an account cannot simply be credited, in the order checked."""
 
-    UNKNOWN = 0
-    AMBIGUOUS = 1
-    NO_CONTRACT = 2
-    CLOSED = 3
-    ADVANCE = 4
-    ABOVE_LIMIT = 5
+    UNIDENTIFIED = 0
+    UNKNOWN = 1
+    AMBIGUOUS = 2
+    NO_CONTRACT = 3
+    CLOSED = 4
+    ADVANCE = 5
+    ABOVE_LIMIT = 6
 
 
 _REFUSALS = {
+    Objection.UNIDENTIFIED: Refusal.ACCOUNT_UNKNOWN,
     Objection.UNKNOWN: Refusal.ACCOUNT_UNKNOWN,
     Objection.AMBIGUOUS: Refusal.ACCOUNT_AMBIGUOUS,
     Objection.NO_CONTRACT: Refusal.NO_CONTRACT,
@@ -42,6 +44,7 @@ _REFUSALS = {
     Objection.ABOVE_LIMIT: Refusal.AMOUNT_TOO_LARGE,
 }
 _SUSPENSE = {
+    Objection.UNIDENTIFIED: SuspenseReason.UNIDENTIFIED,
     Objection.UNKNOWN: SuspenseReason.ACCOUNT_UNKNOWN,
     Objection.AMBIGUOUS: SuspenseReason.ACCOUNT_AMBIGUOUS,
     Objection.NO_CONTRACT: SuspenseReason.NO_CONTRACT,
@@ -105,7 +108,14 @@ def form_refusal(channel: Channel, notification: PaymentNotification, moment: da
             return Refusal.AMOUNT_TOO_LARGE
         if is_far_ahead(notification.event_at, moment):
             return Refusal.MALFORMED_DATE
+    elif notification.amount_kopecks <= 0:
+        return Refusal.MALFORMED_AMOUNT
     return Refusal.NONE
+
+
+def names_nobody(channel: Channel, notification: PaymentNotification) -> bool:
+    """Whether arrived money came without any account's number, so that none may be looked for: numbers are never guessed."""
+    return channel.manner is Manner.REPORTING and (notification.unidentified or not notification.account_number)
 
 
 def is_far_ahead(event_at: datetime, moment: datetime) -> bool:

@@ -35,6 +35,10 @@ class OwnedTasks:
         self._tasks.append(task)
         return task
 
+    def stopping(self) -> None:
+        """From now on tasks may end; what was told to stop has ended well."""
+        self._stop.set()
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():
             return

@@ -9,6 +9,7 @@ import structlog
 from gateway import metrics
 from gateway.decide import Request
 from gateway.reader import Reader
+from schemas.acquiring import AcquirerEvent
 from schemas.channel import Channel
 from schemas.ids import ExternalId
 from schemas.journal import JournalEntry
@@ -20,7 +21,10 @@ CONTENT_BYTES_MAX = 65_536
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is kept of a case; no names, no raw message. ``field`` names where a conflict differs."""
+    """What is kept of a case; no names, no raw message. ``field`` names where a conflict differs.
+
+    ``payments`` are the two booked payments that one notification says are one.
+    """
 
     account: str = ""
     amount_kopecks: int = 0
@@ -30,6 +34,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     why: str = ""
     signed_at: str = ""
     covers: str = ""
+    payments: tuple[ExternalId, ...] = ()
 
 
 class Parking:
@@ -52,6 +57,28 @@ class Parking:
             field=field,
         )
         await self._keep("conflict", entry, content)
+
+    async def park_names(self, channel: Channel, told: PaymentNotification, payments: tuple[ExternalId, ExternalId]) -> None:
+        """Keep a notification whose ids lead to two booked payments: a person says which was paid twice."""
+        content = Content(
+            account=told.account_number,
+            amount_kopecks=told.amount_kopecks,
+            event_at=told.event_at,
+            field="alias",
+            payments=payments,
+        )
+        metrics.PARKED.labels("conflict").inc()
+        log.error("payment.two_booked", payment=told.external_id, space=channel.space, payments=payments)
+        key = (channel.number, channel.space, told.external_id)
+        await self._reader.park("conflict", channel.transit, key, _text(content))
+
+    async def park_event(self, channel: Channel, event: AcquirerEvent) -> None:
+        """Keep the second content of an acquirer's event that is known under its key."""
+        content = Content(amount_kopecks=event.amount_kopecks, event_at=event.event_at, field="event", why=event.act.value)
+        metrics.PARKED.labels("conflict").inc()
+        log.error("event.conflict", payment=event.payment, event_key=event.key, space=channel.space)
+        key = (channel.number, channel.space, event.key)
+        await self._reader.park("conflict", channel.transit, key, _text(content))
 
     async def park_table(self, request: Request, why: str) -> None:
         """Note an account whose table must not be split now; one that does not carry its head's digest waits for a person."""

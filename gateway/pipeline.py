@@ -8,7 +8,17 @@ import msgspec
 import structlog
 
 from gateway import metrics
-from gateway.decide import Decided, Request, decide_refusal, form_refusal, is_far_ahead, request_of
+from gateway.decide import (
+    Decided,
+    Objection,
+    Request,
+    decide_objection,
+    decide_refusal,
+    form_refusal,
+    is_far_ahead,
+    names_nobody,
+    request_of,
+)
 from gateway.submission import TRY_AGAIN, Submission, SubmissionQueue
 from ledger.core.books import book_of
 from ledger.core.entry import PaymentFacts, entry_for_cover
@@ -34,21 +44,39 @@ class Pipeline:
         self._books = books
         self._utc_now = utc_now
 
+    @property
+    def parts(self) -> tuple[SubmissionQueue, int, Callable[[], datetime]]:
+        """What another pipeline into the same queue is made of."""
+        return self._queue, self._books, self._utc_now
+
     async def submit_payment(self, channel: Channel, notification: PaymentNotification) -> PaymentOutcome:
         """Answer one payment; TRY_AGAIN when it cannot be known in time what became of it.
 
         A repeat of it, in this process or another, is answered by what was stored. Nothing is booked as having happened
         later than our clock says: its value date would lie in the future.
         """
+        return await self._submit(channel, *self._asked(channel, notification))
+
+    def payment_submission(
+        self, channel: Channel, notification: PaymentNotification, started: float, patience_s: float
+    ) -> Submission:
+        """Return a payment ready to be queued by somebody who waits as long as he says; times of the monotonic clock."""
+        book, request, ready = self._asked(channel, notification)
+        return Submission(book=book, request=request, ready=ready, submitted_at=started, deadline=started + patience_s)
+
+    def _asked(self, channel: Channel, notification: PaymentNotification) -> tuple[Book, Request | None, Decided | None]:
         moment = self._utc_now()
         refusal = form_refusal(channel, notification, moment)
         if notification.event_at > moment:
             _note_far_ahead(channel, notification.external_id, notification.event_at, moment)
             notification = msgspec.structs.replace(notification, event_at=moment)
         request = request_of(channel, notification)
-        ready = decide_refusal(request, refusal) if refusal is not Refusal.NONE else None
         book = book_of(channel.namespace, notification.account_number, self._books)
-        return await self._submit(channel, book, None if ready else request, ready)
+        if refusal is not Refusal.NONE:
+            return book, None, decide_refusal(request, refusal)
+        if names_nobody(channel, notification):
+            return book, None, decide_objection(request, Objection.UNIDENTIFIED)
+        return book, request, None
 
     async def submit_cover(self, channel: Channel, line: StatementLine, covered: Space) -> PaymentOutcome:
         """Book a believed statement line: transit from the clearing of ``covered``, in the book without a payer."""

@@ -1,7 +1,6 @@
 """One gateway process: build the rooms, serve the inherited socket, and stop without losing an accepted payment."""
 
 import asyncio
-import gc
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -11,21 +10,17 @@ import structlog
 from aiohttp import web
 
 from gateway import metrics
+from gateway.acquiring import EventTaker
+from gateway.aliases import NamingPipeline
 from gateway.app import Rooms, make_server
-from gateway.batcher import Batcher, Beside
-from gateway.cache import TableCache, WriteBehind
 from gateway.checks import Checks
 from gateway.connections import Turnstile, connections_allowed
-from gateway.door import Door
 from gateway.limits import UnknownNumbers
 from gateway.owned_tasks import OwnedTasks
-from gateway.parking import Parking
-from gateway.pipeline import Pipeline
-from gateway.reader import POSTGRESQL_ERRORS, Reader
-from gateway.registers import PayeeRegister
+from gateway.reader import POSTGRESQL_ERRORS
 from gateway.settings import GatewaySettings
+from gateway.stations import Stores, open_stores, settle_memory, start_stations
 from gateway.submission import SubmissionQueue
-from gateway.tables import TableSource
 
 log = structlog.get_logger("gateway.serve")
 
@@ -43,10 +38,7 @@ HTTP_LIMITS = {
     "max_line_size": LINE_BYTES_MAX,
     "max_field_size": LINE_BYTES_MAX,
 }
-NOTIFY_EVERY_S = 0.02
 BACKLOG = 1024
-GC_THRESHOLDS = (20_000, 20, 50)
-"""A payment leaves no cycles; looking for some after every 700 objects cost a fifth of the process (docs/decisions/0007)."""
 
 
 class NotReady(Exception):
@@ -66,53 +58,39 @@ async def serve(
     connection waiting in its backlog is reset. Raises what PostgreSQL raises when it cannot be reached at the start, and
     TaskFailed, after ``stop`` was set and everything done that a stop does, when one of the process's own tasks ended.
     """
-    reader = await Reader.open(settings.gateway_dsn)
-    door = Door(settings.gateway_dsn)
-    cache = TableCache(settings.redis_url, settings.redis_timeout_s)
-    try:
-        await door.connect()
-        await _serve(settings, (listener, stop, ready, utc_now), (reader, door, cache))
-    finally:
-        await door.close()
-        await cache.close()
-        await reader.close()
+    async with open_stores(settings) as stores:
+        await _serve(settings, (listener, stop, ready, utc_now), stores)
 
 
 async def _serve(
     settings: GatewaySettings,
     outside: tuple[socket.socket, asyncio.Event, Callable[[], None], Callable[[], datetime]],
-    stores: tuple[Reader, Door, TableCache],
+    stores: Stores,
 ) -> None:
     listener, stop, ready, utc_now = outside
-    reader, door, cache = stores
-    queue = SubmissionQueue(settings.queue_payments_max, settings.batch_entries_max)
-    tables = TableSource(cache, reader, utc_now)
-    parking = Parking(reader)
-    behind = WriteBehind(cache)
-    beside = Beside(PayeeRegister(reader), parking, behind)
     owned = OwnedTasks(stop)
-    batcher = owned.start("batcher", Batcher(settings, queue, door, tables, beside).run())
-    owned.start("notify", _notify(beside, reader))
-    owned.start("overdue", queue.answer_overdue())
-    owned.start("write-behind", behind.run())
-    owned.start("tally", metrics.TALLY.run())
+    stations = start_stations(settings, stores, owned, utc_now)
     rooms = Rooms(
-        pipeline=Pipeline(queue, settings.books, utc_now),
-        checks=Checks(tables, reader, UnknownNumbers()),
-        parking=parking,
-        ready=_readiness(settings, stop, queue, (reader, door)),
+        pipeline=stations.pipeline,
+        names=stations.names,
+        events=EventTaker(
+            stores.reader, stations.parking, NamingPipeline(stations.pipeline, stations.names).submit_payment, utc_now
+        ),
+        checks=Checks(stations.tables, stores.reader, UnknownNumbers()),
+        parking=stations.parking,
+        ready=_readiness(settings, stop, stations.queue, stores),
         unready_errors=(NotReady, *POSTGRESQL_ERRORS),
         stopping=stop.is_set,
     )
     try:
         site = await _open_site(make_server(settings, rooms, utc_now, **HTTP_LIMITS), listener, settings.connections_max)
-        _settle_memory()
+        settle_memory()
         ready()
         log.info("gateway.ready", process=settings.process_index, channels=len(settings.channels))
         await stop.wait()
         await site.drain(settings.drain_s)
-        queue.close()
-        await asyncio.wait((batcher,))
+        stations.queue.close()
+        await asyncio.wait((stations.batcher,))
         metrics.TALLY.flush()
     finally:
         await owned.end()
@@ -120,23 +98,14 @@ async def _serve(
 
 
 def _readiness(
-    settings: GatewaySettings, stop: asyncio.Event, queue: SubmissionQueue, stores: tuple[Reader, Door]
+    settings: GatewaySettings, stop: asyncio.Event, queue: SubmissionQueue, stores: Stores
 ) -> Callable[[], Awaitable[None]]:
-    reader, door = stores
-
     async def check() -> None:
-        if stop.is_set() or len(queue) >= settings.queue_payments_max or door.is_failing(time.monotonic()):
+        if stop.is_set() or len(queue) >= settings.queue_payments_max or stores.door.is_failing(time.monotonic()):
             raise NotReady
-        await reader.ping()
+        await stores.reader.ping()
 
     return check
-
-
-def _settle_memory() -> None:
-    """Take what stands at the start out of the collector's sight, and let it look more rarely."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
 
 
 class Site:
@@ -172,16 +141,3 @@ async def _open_site(http: web.Server, listener: socket.socket, connections_max:
     # A duplicate is closed when the process stops; the inherited socket itself stays open for the siblings.
     server = await asyncio.get_running_loop().create_server(turnstile, sock=listener.dup(), backlog=BACKLOG)
     return Site(runner, server)
-
-
-async def _notify(beside: Beside, reader: Reader) -> None:
-    """Wake the consumers at most once in 20 ms, on a connection of the reader's, never inside an append (design W3)."""
-    told = 0
-    while True:
-        await asyncio.sleep(NOTIFY_EVERY_S)
-        if beside.entries_recorded != told:
-            told = beside.entries_recorded
-            try:
-                await reader.notify()
-            except POSTGRESQL_ERRORS as error:
-                log.warning("notify.failed", error=type(error).__name__)

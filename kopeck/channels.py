@@ -15,6 +15,8 @@ import msgspec
 
 from connectors.banks.standard_webhooks import parse_secret
 from connectors.terminals.access import parse_networks
+from gateway.decoders import PATHS as ACQUIRERS
+from kopeck.acquirer_sections import AcquirerSection, Sources, fill_section, section_faults, terms_of
 from ledger.statements import load_statements
 from schemas.channel import Channel, ChannelKind, LegalKind, Manner
 from schemas.ids import ChannelNumber, Space, Transit
@@ -51,6 +53,8 @@ LEGAL_KINDS_OF = {
     ChannelKind.STATEMENT: frozenset({LegalKind.BANK}),
 }
 SECRET_BYTES_MIN = 16
+ASKED_KINDS = (ChannelKind.OSMP, ChannelKind.SBER_ONLINE)
+"""Kinds that anybody who reaches their route could pay by."""
 
 
 class ChannelConfigError(ValueError):
@@ -101,6 +105,7 @@ class ChannelSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     basic_password_file: str = ""
     basic_password_env: str = ""
     allow_networks: tuple[str, ...] = ()
+    acquirer: AcquirerSection = AcquirerSection()
     limits: LimitsSection = LimitsSection()
 
     def __repr__(self) -> str:
@@ -208,6 +213,7 @@ async def _register_channel(
         basic_user=section.basic_user,
         basic_password=section.basic_password,
         allow_networks=section.allow_networks,
+        acquirer=terms_of(section.acquirer),
         **msgspec.structs.asdict(section.limits),
     )
 
@@ -223,8 +229,15 @@ def _with_secrets(section: ChannelSection, folder: Path, environ: Mapping[str, s
         passwords.append(_environ_secret(section.basic_password_env, environ, f"{at}: basic_password_env", faults))
     if len(passwords) > 1:
         faults.append(f"{at}: basic_password, basic_password_file and basic_password_env exclude one another")
+    sources = Sources(
+        file=lambda name, where: _file_secret(folder / name, where, faults),
+        environ=lambda name, where: _environ_secret(name, environ, where, faults),
+    )
     return msgspec.structs.replace(
-        section, secrets=(*section.secrets, *from_files, *from_environ), basic_password=passwords[0] if passwords else ""
+        section,
+        secrets=(*section.secrets, *from_files, *from_environ),
+        basic_password=passwords[0] if passwords else "",
+        acquirer=fill_section(section.acquirer, sources, faults, at),
     )
 
 
@@ -301,8 +314,11 @@ def _guard_faults(channel: ChannelSection) -> Iterable[str]:
         parse_networks(channel.allow_networks)
     except ValueError as error:
         yield f"allow_networks: {error}"
+    yield from section_faults(channel.kind, terms_of(channel.acquirer), channel.secrets)
+    if channel.kind in ACQUIRERS:
+        return
     if channel.kind is not ChannelKind.BANK_FEED:
-        if not channel.basic_user and not channel.allow_networks:
+        if channel.kind in ASKED_KINDS and not channel.basic_user and not channel.allow_networks:
             yield "basic_user or allow_networks is needed: without either anybody could pay"
         if channel.secrets:
             yield f"secrets, secret_files and secret_env have no meaning for kind {channel.kind.value}"

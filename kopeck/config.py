@@ -23,6 +23,7 @@ VARIABLES = {
     "KOPECK_GATEWAYS": "gateways",
     "KOPECK_BOOKS": "books",
     "KOPECK_LOG_LEVEL": "log_level",
+    "KOPECK_PERSONAL_KEY_FILE": "personal_key_file",
 }
 """Environment variable -> field of Config."""
 
@@ -42,6 +43,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     empty for the embedded server; ``postgres_dsn`` is the ledger's owner, who migrates. ``postgres_os_user`` is the
     unprivileged account that runs the embedded PostgreSQL when the program is root. ``gateways`` is the number of
     gateway processes on one port; ``books`` (design W4) is used only when a ledger is created. Port 0 is a free one.
+    ``personal_key_file`` holds the keys of personal data (kopeck/personal_key.py), empty for one in the data folder.
     """
 
     data_dir: Path = Path(".data")
@@ -56,6 +58,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     gateways: int = 1
     books: int = 1
     log_level: str = "info"
+    personal_key_file: str = ""
 
     def __repr__(self) -> str:
         """Name the folder and the servers without their passwords."""

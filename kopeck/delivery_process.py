@@ -1,7 +1,8 @@
 """The delivery process: ``python -m kopeck.delivery_process``, a child of kopeck/supervisor.py.
 
-It speaks with the outside: delivers whatever waits for the counterparties that are configured, and reads banks' statements for
-what became of transfers. Orders of a counterparty that is not configured keep waiting.
+It speaks with the outside: delivers whatever waits for the counterparties that are configured, and reads the statements that
+clearing does not read (kopeck/intake_process.py) for what became of transfers. Orders of a counterparty that is not configured
+keep waiting.
 """
 
 import asyncio
@@ -43,13 +44,15 @@ _log = structlog.get_logger("kopeck.delivery")
 class DeliveryOrders(msgspec.Struct, frozen=True, kw_only=True):
     """What the parent tells the process.
 
-    ``local_webhooks``: the demo's receivers are on loopback, over plain http.
+    ``local_webhooks``: the demo's receivers are on loopback, over plain http. ``cleared``: transit accounts whose statements
+    clearing reads: each is read by one process only.
     """
 
     services_dsn: str
     counterparties: CounterpartiesFile
     local_webhooks: bool
     log_level: str
+    cleared: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Show no password."""
@@ -98,12 +101,13 @@ async def _work(lifeline: Lifeline, orders: DeliveryOrders) -> None:
     async with AsyncExitStack() as stack:
         opened = await open_routes(orders.counterparties, stack)
         routes = opened.routes
+        statements = {account: source for account, source in opened.statements.items() if account not in orders.cleared}
         metrics = DeliveryMetrics()
         letters = any(route.name == MAIL for route in routes)
         worker = Worker(dsn, routes, make_desks(letters=letters), terms=_terms(), hooks=metrics)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(worker.run())
-            tasks.create_task(keep_reading(dsn, opened.statements, utc_now, stop))
+            tasks.create_task(keep_reading(dsn, statements, utc_now, stop))
             if orders.counterparties.webhook_keys:
                 tasks.create_task(_serve_webhooks(orders, metrics, stop))
             lifeline.ready()

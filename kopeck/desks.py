@@ -1,6 +1,8 @@
 """Every owner of orders with its desk, for whoever ends orders: the delivery process and a person's cancellation."""
 
 from kopeck.clock import utc_now
+from services.acquiring.refunds import WHAT as ACQUIRER_REFUND
+from services.acquiring.refunds import RefundsDesk
 from services.delivery.desk import Desks
 from services.fiscal.desk import WHAT as RECEIPT
 from services.fiscal.desk import FiscalDesk
@@ -20,4 +22,5 @@ def make_desks(*, letters: bool = False) -> Desks:
         TRANSFER: TransferDesk(utc_now),
         WEBHOOK: WebhooksDesk(),
         LETTER: LettersDesk(),
+        ACQUIRER_REFUND: RefundsDesk(utc_now),
     }

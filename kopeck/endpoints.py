@@ -10,7 +10,15 @@ from kopeck.embedded.folder import write_private
 from schemas.channel import Channel, ChannelKind
 
 FILE_NAME = "endpoints.json"
-_PATHS = {ChannelKind.OSMP: "osmp", ChannelKind.SBER_ONLINE: "sber", ChannelKind.BANK_FEED: "bank"}
+_PATHS = {
+    ChannelKind.OSMP: "osmp",
+    ChannelKind.SBER_ONLINE: "sber",
+    ChannelKind.BANK_FEED: "bank",
+    ChannelKind.RBS: "rbs",
+    ChannelKind.TBANK: "tbank",
+    ChannelKind.TOCHKA: "tochka",
+}
+"""Kinds with a route; registers and statements come as files or are fetched."""
 
 
 class OpenAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +70,8 @@ def channel_endpoints(channels: Sequence[Channel], base_url: str, *, with_secret
 
 
 def _endpoint(channel: Channel, base_url: str, with_secrets: bool) -> Endpoint:
-    place = f"{base_url}/{_PATHS[channel.kind]}/{channel.name}"
+    path = _PATHS.get(channel.kind)
+    place = f"{base_url}/{path}/{channel.name}" if path else ""
     feed = channel.kind is ChannelKind.BANK_FEED
     return Endpoint(
         name=channel.name,

@@ -22,6 +22,7 @@ from ledger.history import (
 )
 from ledger.journal import fetch_entry
 from ledger.names import Names, fetch_names
+from ledger.release import list_releases
 from schemas.allocation import PERIOD_NONE
 from schemas.ids import Book, LedgerAccount, Sequence
 from schemas.journal import EntryKind, RecordedEntry
@@ -106,6 +107,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[StepTold, ...]
     entry: EntryTold | None
     reversed_by: tuple[str, ...]
+    released_by: tuple[str, ...]
     parked: tuple[Parked, ...]
     followed: Followed | None
 
@@ -121,6 +123,7 @@ async def explain_refusal(connection: Connection, key: StoredKey) -> Explanation
         steps=(),
         entry=None,
         reversed_by=(),
+        released_by=(),
         parked=parked,
         followed=None,
     )
@@ -142,6 +145,7 @@ async def explain_entry(connection: Connection, book: Book, sequence: Sequence) 
         steps=_steps(recorded, history, names) if history is not None else (),
         entry=await _entry_told(connection, recorded, names),
         reversed_by=tuple([f"{at}:{place}" for at, place in await list_reversals(connection, recorded)]),
+        released_by=tuple([f"{at}:{place}" for _, at, place in await list_releases(connection, book, sequence)]),
         parked=await list_parked(connection, entry.space, entry.external_id),
         followed=await follow_entry(connection, recorded, names),
     )
@@ -185,9 +189,9 @@ def _table_told(history: TableHistory, payer: str) -> TableTold:
 
 
 def _steps(recorded: RecordedEntry, history: TableHistory, names: Names) -> tuple[StepTold, ...]:
-    """Trace a payment's split; entries of other kinds were not split."""
+    """Trace a payment's split, or that of money released from suspense; entries of other kinds were not split."""
     entry = recorded.entry
-    if entry.kind is not EntryKind.PAYMENT:
+    if entry.kind not in (EntryKind.PAYMENT, EntryKind.SUSPENSE_RELEASE):
         return ()
     designation = resolve_designation(designation_from_text(entry.designation), names.pairs)
     steps = trace_split(history.table, entry.amount_kopecks, designation)

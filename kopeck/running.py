@@ -13,7 +13,6 @@ import msgspec
 import structlog
 from prometheus_client import multiprocess
 
-from gateway.settings import GatewaySettings
 from kopeck.counterparties import CounterpartiesFile
 from kopeck.delivery_process import DeliveryOrders
 from kopeck.embedded.leftover import ServerError
@@ -28,16 +27,19 @@ from kopeck.endpoints import (
     write_endpoints,
 )
 from kopeck.gateway_process import GatewayOrders
+from kopeck.intake_process import IntakeOrders, cleared_accounts, statement_counterparties
+from kopeck.intakes import gateway_settings
 from kopeck.orders_process import OrdersProcessOrders
 from kopeck.sandbox_process import SandboxOrders, SandboxParty
 from kopeck.supervisor import ChildSpec, Supervisor, open_listener
 from kopeck.workers_process import WorkersOrders
 from schemas.channel import Channel
+from services.clearing.keeping import READ_PERIOD_S
 
 SERVERS_POLL_S = 1.0
 SERVERS_REST_S_MAX = 15.0
 LOG_BYTES_MAX = 50_000_000
-STOP_ORDER = {"workers": 1, "orders": 1, "delivery": 1, "sandbox": 2}
+STOP_ORDER = {"intake": 1, "workers": 1, "orders": 1, "delivery": 1, "sandbox": 2}
 """After the gateways (0), which stop accepting first."""
 METRICS_FOLDER = "metrics"
 LOGS_FOLDER = "logs"
@@ -46,26 +48,31 @@ _log = structlog.get_logger("kopeck.run")
 
 
 class SandboxHouse(msgspec.Struct, frozen=True, kw_only=True):
-    """The sandbox's counterparties, the socket on which they answer, open in this process, and the file of its memory."""
+    """The sandbox's counterparties and the socket on which they answer, open in this process."""
 
     parties: tuple[SandboxParty, ...]
     listener_fd: int
     seed: int
-    memory: str = ""
 
 
 class OrdersHouse(msgspec.Struct, frozen=True, kw_only=True):
-    """How orders are made and leave; see OrdersProcessOrders and DeliveryOrders for the fields. Its repr shows names only."""
+    """How orders are made and leave; see OrdersProcessOrders and DeliveryOrders for the fields. Its repr shows names only.
+
+    Statements that clearing reads are read every ``read_every_s``.
+    """
 
     counterparties: CounterpartiesFile = CounterpartiesFile()
     local_webhooks: bool = False
     cut_every_s: int = 0
+    read_every_s: int = READ_PERIOD_S
 
 
 class House(msgspec.Struct, frozen=True, kw_only=True):
     """What a run is made of once the ledger is ready. ``with_secrets``: the demo's credentials may be written down.
 
-    Without ``orders`` nothing leaves the house: payments are booked and their orders wait to be made.
+    Without ``orders`` nothing leaves the house: payments are booked and their orders wait to be made. ``listener``: the socket
+    is open already. ``personal_keys`` seal what statements say of payers (kopeck/personal_key.py): without them nothing is
+    cleared, and statements are read for orders only.
     """
 
     folder: Path
@@ -80,6 +87,13 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     with_secrets: bool = False
     orders: OrdersHouse | None = None
     sandbox: SandboxHouse | None = None
+    listener: socket.socket | None = None
+    personal_keys: tuple[str, ...] = ()
+
+    @property
+    def cleared(self) -> tuple[str, ...]:
+        """Transit accounts whose statements clearing reads."""
+        return cleared_accounts(self.channels) if self.personal_keys else ()
 
     def __repr__(self) -> str:
         """Name the folder only."""
@@ -99,7 +113,7 @@ def stop_on_signals(stop: asyncio.Event) -> None:
 
 async def keep_house(house: House, servers: Servers, stop: asyncio.Event, beside: Beside) -> None:
     """Serve until ``stop``; endpoints.json stands while every process is ready. Raises ListenError."""
-    listener = await open_listener(house.host, house.port)
+    listener = house.listener or await open_listener(house.host, house.port)
     metrics = _fresh_folder(house.folder / METRICS_FOLDER)
     _turn_logs(house.folder / LOGS_FOLDER)
     supervisor = Supervisor(_child_specs(house, listener, metrics), ended=lambda pid: _forget_metrics(pid, metrics))
@@ -198,12 +212,12 @@ def _other_specs(house: House, environ: dict[str, str]) -> list[ChildSpec]:
             listener_fd=sandbox.listener_fd,
             parties=sandbox.parties,
             seed=sandbox.seed,
-            memory=sandbox.memory,
             log_level=log_level,
         )
         children.append(("sandbox", "kopeck.sandbox_process", told, (sandbox.listener_fd,)))
     workers = WorkersOrders(services_dsn=services_dsn, log_level=log_level)
     children.append(("workers", "kopeck.workers_process", workers, ()))
+    children.append(("intake", "kopeck.intake_process", _intake_orders(house), ()))
     if house.orders is not None:
         orders = OrdersProcessOrders(services_dsn=services_dsn, cut_every_s=house.orders.cut_every_s, log_level=log_level)
         children.append(("orders", "kopeck.orders_process", orders, ()))
@@ -212,6 +226,7 @@ def _other_specs(house: House, environ: dict[str, str]) -> list[ChildSpec]:
             counterparties=house.orders.counterparties,
             local_webhooks=house.orders.local_webhooks,
             log_level=log_level,
+            cleared=house.cleared,
         )
         children.append(("delivery", "kopeck.delivery_process", delivery, ()))
     return [
@@ -229,15 +244,20 @@ def _other_specs(house: House, environ: dict[str, str]) -> list[ChildSpec]:
 
 
 def _gateway_orders(house: House, index: int, listener_fd: int) -> GatewayOrders:
-    settings = GatewaySettings(
-        gateway_dsn=house.connections.gateway_dsn,
-        redis_url=house.connections.redis_url,
-        channels=house.channels,
-        spaces=tuple(sorted({(channel.space_name, channel.space) for channel in house.channels})),
-        books=house.books,
-        process_index=index,
-    )
+    settings = gateway_settings(house.connections, house.channels, house.books, index)
     return GatewayOrders(gateway=settings, listener_fd=listener_fd, log_level=house.log_level)
+
+
+def _intake_orders(house: House) -> IntakeOrders:
+    orders = house.orders or OrdersHouse()
+    return IntakeOrders(
+        gateway=gateway_settings(house.connections, house.channels, house.books, house.processes),
+        services_dsn=house.connections.services_dsn,
+        log_level=house.log_level,
+        counterparties=statement_counterparties(orders.counterparties, house.cleared),
+        personal_keys=house.personal_keys if house.cleared else (),
+        read_every_s=orders.read_every_s,
+    )
 
 
 def _fresh_folder(path: Path) -> Path:

@@ -1,8 +1,8 @@
 """The sandbox's counterparties over HTTP: ``python -m kopeck.sandbox_process``, a child of kopeck/supervisor.py.
 
 One socket, a fake under each first segment of the path: ``/bank/registers`` is ``/registers`` of the fake named bank. What the
-fault profile loses is lost as on a network: the connection breaks without an answer. With a memory (kopeck/sandbox_memory.py) the
-fakes go on where the last run ended, like the real ones.
+fault profile loses is lost as on a network: the connection breaks without an answer. With a memory (kopeck/sandbox_memory.py) a
+fake goes on where the last run ended, like the real one.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from kopeck.child_log import start_log
 from kopeck.clock import utc_now
 from kopeck.sandbox import make_fake
 from kopeck.sandbox_calls import CallingFake, keep_calling
-from kopeck.sandbox_memory import Memory, Remembering
+from kopeck.sandbox_memory import Memory, Remembering, RememberingCalls
 from kopeck.supervisor import Lifeline
 from schemas.exchange import ExchangeFailed, HttpRequest
 from services.delivery.http import HttpExchange
@@ -35,12 +35,13 @@ _log = structlog.get_logger("kopeck.sandbox")
 
 
 class SandboxParty(msgspec.Struct, frozen=True, kw_only=True):
-    """One fake: the path's first segment, its kind and options (kopeck/sandbox.py), its faults."""
+    """One fake: the path's first segment, its kind and options (kopeck/sandbox.py), its faults, the file of its memory."""
 
     name: str
     kind: str
     options: Mapping[str, Any] = {}
     faults: FaultProfile = FaultProfile()
+    memory: str = ""
 
 
 class SandboxOrders(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +50,6 @@ class SandboxOrders(msgspec.Struct, frozen=True, kw_only=True):
     listener_fd: int
     parties: tuple[SandboxParty, ...]
     seed: int
-    memory: str
     log_level: str
 
     def __repr__(self) -> str:
@@ -58,14 +58,20 @@ class SandboxOrders(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SandboxDoors:
-    """Answers HTTP by the fakes; ``fakes`` are by name, for who wants to look into them."""
+    """Answers HTTP by the fakes; ``fakes`` are by name, for who wants to look into them, ``calling`` those with callbacks."""
 
-    def __init__(self, parties: Sequence[SandboxParty], seed: int, memory: Memory | None = None) -> None:
+    def __init__(self, parties: Sequence[SandboxParty], seed: int) -> None:
         self.fakes: dict[str, Fake] = {party.name: make_fake(party.kind, party.options) for party in parties}
-        answering = self.fakes
-        if memory is not None:
-            memory.recall(self.fakes)
-            answering = {name: Remembering(fake, partial(memory.remember, name)) for name, fake in self.fakes.items()}
+        self.calling: dict[str, CallingFake] = {
+            name: fake for name, fake in self.fakes.items() if isinstance(fake, CallingFake)
+        }
+        self._memories = {path: Memory(Path(path)) for path in dict.fromkeys(one.memory for one in parties) if path}
+        answering = dict(self.fakes)
+        for path, memory in self._memories.items():
+            names = [party.name for party in parties if party.memory == path]
+            memory.recall({name: self.fakes[name] for name in names})
+            answering |= {name: Remembering(self.fakes[name], partial(memory.remember, name)) for name in names}
+            self.calling |= {name: RememberingCalls(self.calling[name], name, memory) for name in names if name in self.calling}
         self._exchanges = {
             party.name: FaultyExchange(answering[party.name], party.faults, draw=Random(seed + place).randrange, now=utc_now)
             for place, party in enumerate(parties)
@@ -90,6 +96,11 @@ class SandboxDoors:
             return web.Response(status=500)
         return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
 
+    def close(self) -> None:
+        """Close the memories."""
+        for memory in self._memories.values():
+            memory.close()
+
 
 def _request(*parts: Any) -> web.BaseRequest:
     message, payload, protocol, writer, task = parts
@@ -108,23 +119,20 @@ async def open_doors(doors: SandboxDoors, listener: socket.socket) -> web.Server
 async def serve_doors(doors: SandboxDoors, stop: asyncio.Event) -> None:
     """Send the fakes' callbacks until ``stop``."""
     async with HttpExchange() as exchange, asyncio.TaskGroup() as tasks:
-        for name, fake in doors.fakes.items():
-            if isinstance(fake, CallingFake):
-                tasks.create_task(keep_calling(name, fake, exchange, utc_now, stop))
+        for name, fake in doors.calling.items():
+            tasks.create_task(keep_calling(name, fake, exchange, utc_now, stop))
         await stop.wait()
 
 
 async def _serve(lifeline: Lifeline, orders: SandboxOrders) -> None:
     lifeline.watch()
-    memory = Memory(Path(orders.memory)) if orders.memory else None
-    doors = SandboxDoors(orders.parties, orders.seed, memory)
+    doors = SandboxDoors(orders.parties, orders.seed)
     runner = await open_doors(doors, socket.socket(fileno=orders.listener_fd))
     lifeline.ready()
     _log.info("sandbox_ready", parties=[party.name for party in orders.parties])
     await serve_doors(doors, lifeline.stop)
     await runner.cleanup()
-    if memory is not None:
-        memory.close()
+    doors.close()
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """The workers process: ``python -m kopeck.workers_process``, a child of kopeck/supervisor.py.
 
-It runs the consumers of the ledger, rebuilds tables that a load changed or whose dates come due, and rolls bank days.
+It runs the consumers of the ledger whose effects are read models, rebuilds tables that a load changed or whose dates come due,
+brings released money to its account, and rolls bank days.
 """
 
 import asyncio
@@ -17,10 +18,13 @@ from kopeck.supervisor import Lifeline
 from ledger.feed import Connection
 from ledger.publication import publish_due
 from services.balances.consumer import BalancesConsumer
+from services.clearing.consumer import ClearingConsumer
 from services.days import keep_rolling
 from services.lag import LagGauges
 from services.postings.consumer import PostingsConsumer
 from services.runner import Runner
+from services.suspense.consumer import SuspenseConsumer
+from services.suspense.watching import SuspenseGauges, keep_suspense
 
 PUBLISHER = "workers"
 PUBLISH_EVERY_S = 3.0
@@ -75,11 +79,13 @@ async def _publish(connection: Connection) -> None:
 async def _work(lifeline: Lifeline, orders: WorkersOrders) -> None:
     lifeline.watch()
     dsn, stop = orders.services_dsn, lifeline.stop
-    runner = Runner(dsn, [BalancesConsumer(), PostingsConsumer()], hooks=LagGauges())
+    consumers = [BalancesConsumer(), PostingsConsumer(), ClearingConsumer(), SuspenseConsumer()]
+    runner = Runner(dsn, consumers, hooks=LagGauges())
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(runner.run())
         tasks.create_task(_keep_publishing(dsn, stop))
         tasks.create_task(keep_rolling(dsn, utc_now, stop))
+        tasks.create_task(keep_suspense(dsn, utc_now, stop, SuspenseGauges()))
         lifeline.ready()
         _log.info("workers_ready")
         await stop.wait()

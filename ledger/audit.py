@@ -16,13 +16,13 @@ from ledger.balances import Turnover
 from ledger.chart import AccountKind, parts_of
 from ledger.core.designation import Payees
 from ledger.core.reversal import CORRECTION_SPACE
-from ledger.core.verification import Divergence, Head, Replay, balances_fault
+from ledger.core.verification import CORRECTIONS, Divergence, Head, Replay, balances_fault
 from ledger.feed import Connection, list_heads
 from ledger.journal import recorded_entry
 from ledger.names import fetch_names
 from ledger.statements import load_statements
 from schemas.ids import Book, LedgerAccount, Sequence
-from schemas.journal import EntryKind, RecordedEntry
+from schemas.journal import JournalEntry, RecordedEntry
 
 _SQL = load_statements("ledger/statements/audit.sql")
 
@@ -31,6 +31,7 @@ PART_ENTRIES = 4_000
 PASSAGE_ENTRIES = 20_000
 RUN_KEYS = 50_000
 RUN_HEADS = 20_000
+NTH_DIGITS_MAX = 5
 BREATH_ENTRIES = 250
 """The next entries are received between so many replayed ones."""
 _SETTINGS = {
@@ -157,19 +158,24 @@ def totals_fault(total: Mapping[LedgerAccount, Turnover]) -> str:
         return f"the trial balance differs by {difference} kopecks"
     by_transit: dict[int, int] = {}
     outside = 0
+    on_its_way: dict[LedgerAccount, int] = {}
     for account, turnover in total.items():
         parts = parts_of(account)
         if parts.kind in (AccountKind.OUTSIDE, AccountKind.SETTLED):
             outside += turnover.balance
-        elif parts.kind not in (AccountKind.REASSIGN, AccountKind.IN_TRANSFER):
+        elif parts.kind in (AccountKind.REASSIGN, AccountKind.IN_TRANSFER):
+            on_its_way[account] = turnover.balance
+        else:
             by_transit[parts.transit] = by_transit.get(parts.transit, 0) + turnover.balance
     for transit, difference in sorted(by_transit.items()):
-        if difference:
+        # What is on its way between two accounts or books stands on no transit account.
+        if difference and not (any(on_its_way.values()) and sum(by_transit.values()) + sum(on_its_way.values()) == 0):
             return f"the identity of transit account {transit} differs by {difference} kopecks"
     return f"outside and settled differ by {outside} kopecks" if outside else ""
 
 
-Row: TypeAlias = tuple[RecordedEntry, bytes | None, RecordedEntry | None]
+Row: TypeAlias = tuple[RecordedEntry, bytes | None, RecordedEntry | None, tuple[JournalEntry, ...]]
+"""An entry, the table published at its version, what it corrects, and the corrections of the same before it."""
 
 
 class _Part:
@@ -194,10 +200,10 @@ class _Part:
         for after in range(0, job.upto, step):
             coming = asyncio.create_task(self._fetch(after + step))
             try:
-                for number, (recorded, base, original) in enumerate(rows):
+                for number, (recorded, base, original, earlier) in enumerate(rows):
                     if number % BREATH_ENTRIES == 0:
                         await asyncio.sleep(0)
-                    if fault := replay.fault(recorded, base, original):
+                    if fault := replay.fault(recorded, base, original, earlier):
                         return Divergence(book=recorded.book, sequence=recorded.sequence, what=fault)
                     self._fold(recorded)
             finally:
@@ -215,7 +221,11 @@ class _Part:
         found = await self._connection.fetch(_SQL["list_entries"], job.book, after, upto, job.parts, job.part)
         rows = [(recorded_entry(row), row["content"]) for row in found]
         originals = await self._originals([recorded for recorded, _ in rows])
-        return [(recorded, base, originals.get(_corrected(recorded) or (0, 0))) for recorded, base in rows]
+        earlier = await self._earlier([recorded for recorded, _ in rows])
+        return [
+            (recorded, base, originals.get(_corrected(recorded) or (0, 0)), earlier.get(recorded.sequence, ()))
+            for recorded, base in rows
+        ]
 
     async def _originals(self, entries: list[RecordedEntry]) -> dict[tuple[int, int], RecordedEntry]:
         places = [place for place in map(_corrected, entries) if place is not None]
@@ -224,6 +234,16 @@ class _Part:
         books, sequences = zip(*places, strict=True)
         rows = await self._connection.fetch(_SQL["list_places"], list(books), list(sequences))
         return {(row["book"], row["sequence"]): recorded_entry(row) for row in rows}
+
+    async def _earlier(self, entries: list[RecordedEntry]) -> dict[Sequence, tuple[JournalEntry, ...]]:
+        """Return the corrections before each that is not the first of its entry, by its own place in the book."""
+        keys = {one.sequence: _keys_before(one) for one in entries if _corrected(one) is not None}
+        wanted = sorted({key for own in keys.values() for key in own})
+        if not wanted:
+            return {}
+        rows = await self._connection.fetch(_SQL["list_keyed"], int(CORRECTION_SPACE), wanted)
+        found = {row["external_id"]: recorded_entry(row).entry for row in rows}
+        return {place: tuple([found[key] for key in own if key in found]) for place, own in keys.items() if own}
 
     def _fold(self, recorded: RecordedEntry) -> None:
         sums = self._folded if recorded.sequence <= self._job.cursor else self._rest
@@ -280,12 +300,18 @@ async def _payees(connection: Connection) -> Payees:
 
 
 def _corrected(recorded: RecordedEntry) -> tuple[int, int] | None:
-    """The place that a reversal's key names, None for other entries and for a key of another form."""
-    if recorded.entry.kind is not EntryKind.REVERSAL or recorded.entry.space != CORRECTION_SPACE:
+    """The place that a correction's key names, None for other entries and for a key of another form."""
+    if recorded.entry.kind not in CORRECTIONS or recorded.entry.space != CORRECTION_SPACE:
         return None
     book, _, rest = recorded.entry.external_id.partition(":")
     sequence = rest.partition("/")[0]
     return (int(book), int(sequence)) if book.isdecimal() and sequence.isdecimal() else None
+
+
+def _keys_before(recorded: RecordedEntry) -> tuple[str, ...]:
+    """The keys of the corrections that the numbers before a correction's own name."""
+    place, _, nth = recorded.entry.external_id.partition("/")
+    return tuple([f"{place}/{number}" for number in range(1, int(nth))]) if nth.isdecimal() and len(nth) < NTH_DIGITS_MAX else ()
 
 
 def _place_text(row: Mapping[str, Any]) -> str:

@@ -83,12 +83,16 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fault(self) -> str:
-        """The first difference in words; empty when there is none."""
+        """The first difference in words; empty when there is none.
+
+        What is on its way between two accounts or books stands on no transit account: by so much, and no more, they may differ.
+        """
         if self.trial_difference:
             return f"trial balance differs by {self.trial_difference} kopecks"
-        for identity in self.identities:
-            if identity.difference:
-                return f"identity of transit account {identity.transit} differs by {identity.difference} kopecks"
+        differing = [identity for identity in self.identities if identity.difference]
+        on_its_way = sum(self.open_transfers.values())
+        if differing and (not self.open_transfers or sum(one.difference for one in differing) + on_its_way):
+            return f"identity of transit account {differing[0].transit} differs by {differing[0].difference} kopecks"
         return f"outside and settled differ by {self.outside_difference} kopecks" if self.outside_difference else ""
 
 
@@ -139,6 +143,14 @@ async def journal_balances(
     found: dict[LedgerAccount, Turnover] = {}
     for book, upto in cut.places.items():
         await _add_journal(connection, found, (book, 0, upto), accounts)
+    return found
+
+
+async def journal_turnover(connection: Connection, after: Cut, upto: Cut) -> dict[LedgerAccount, Turnover]:
+    """Add up the journal between two cuts, in short statements: every ledger account that moved."""
+    found: dict[LedgerAccount, Turnover] = {}
+    for book, place in upto.places.items():
+        await _add_journal(connection, found, (book, after.places.get(book, Place(0)), place), None)
     return found
 
 

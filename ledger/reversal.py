@@ -8,10 +8,12 @@ import asyncpg
 
 from ledger.core.entry import MOSCOW, value_date_of
 from ledger.core.fingerprint import fingerprint_of
-from ledger.core.reversal import reversal_of
+from ledger.core.release import suspended_at
+from ledger.core.reversal import NotReversible, reversal_of
 from ledger.core.split import apply_lines
 from ledger.journal import Append, Appended, append, fetch_entry, mark_due
 from ledger.rebuild import Rebuilt, rebuild_accounts
+from ledger.release import fetch_left
 from schemas.allocation import digest_of, pack_table
 from schemas.ids import AccountId, Book, Sequence, TableVersion
 from schemas.journal import RecordedEntry
@@ -40,8 +42,8 @@ async def reverse_entry(connection: "asyncpg.Connection[Any]", book: Book, seque
     recorded = await fetch_entry(connection, book, sequence)
     account = recorded.entry.personal_account
     for _ in range(REVERSAL_ATTEMPTS_MAX):
-        state = None if account is None else await _table_of(connection, account)
-        (answer,) = await append(connection, book, [reversal_offer(recorded, state, moment)])
+        state = None if account is None else await table_of_account(connection, account)
+        answer = await _append(connection, recorded, reversal_offer(recorded, state, moment))
         if answer.status is not AppendStatus.STALE:
             # After a repeat too: the first try may have ended between the two statements.
             if account is not None and answer.status in (AppendStatus.RECORDED, AppendStatus.DUPLICATE):
@@ -50,6 +52,17 @@ async def reverse_entry(connection: "asyncpg.Connection[Any]", book: Book, seque
     raise AccountBusy(
         f"{book}:{sequence} is not reversed: the table of account {account} was stale {REVERSAL_ATTEMPTS_MAX} times"
     )
+
+
+async def _append(connection: "asyncpg.Connection[Any]", recorded: RecordedEntry, offer: Append) -> Appended:
+    """Append a mirror, unless money that it takes from suspense was released: that has to be taken back from where it went."""
+    async with connection.transaction():
+        (answer,) = await append(connection, recorded.book, [offer])
+        if answer.status is AppendStatus.RECORDED and suspended_at(recorded.entry) is not None:
+            left = await fetch_left(connection, recorded.book, recorded.sequence)
+            if left < 0:
+                raise NotReversible(f"{recorded.book}:{recorded.sequence}: {-left} kopecks of it were released from suspense")
+    return answer
 
 
 def reversal_offer(recorded: RecordedEntry, state: Rebuilt | None, moment: datetime) -> Append:
@@ -74,7 +87,8 @@ def reversal_offer(recorded: RecordedEntry, state: Rebuilt | None, moment: datet
     return Append(entry=entry, fingerprint=print_, before=state.digest, after=after)
 
 
-async def _table_of(connection: "asyncpg.Connection[Any]", account: AccountId) -> Rebuilt:
+async def table_of_account(connection: "asyncpg.Connection[Any]", account: AccountId) -> Rebuilt:
+    """Return an account's table at its head; raises TableNotRebuilt."""
     state = (await rebuild_accounts(connection, [account])).get(account)
     if not isinstance(state, Rebuilt):
         raise TableNotRebuilt(f"the table of account {account} is not what its head promises: {state!r}")

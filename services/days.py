@@ -1,6 +1,7 @@
-"""Bank days: closing the operational day of a transit account, by hand or at its cut-off (design §4 «Three times», W3).
+"""Bank days: ending the operational day of a transit account, by hand or at its cut-off (design §4 «Three times», W3).
 
-A closed day stays closed: its cut is kept, and every entry that comes later belongs to the next day.
+A day that has ended stays so: its cut is kept, and every entry that comes later belongs to the next day. Whether it agrees with
+the bank is found when the final statement comes, the next morning: reconciliation (services/reconciliation) closes it by its cut.
 """
 
 import asyncio
@@ -37,6 +38,15 @@ class OpenDay(msgspec.Struct, frozen=True, kw_only=True):
     open_day: date
 
 
+class EndedDay(msgspec.Struct, frozen=True, kw_only=True):
+    """A day that was cut. ``reconciled``: two people have signed that it agrees with the bank."""
+
+    day: date
+    cut: int
+    moment: datetime
+    reconciled: bool
+
+
 class CutOff(msgspec.Struct, frozen=True, kw_only=True):
     """When a bank day ends by itself: the bank's time of day, in the bank's time zone."""
 
@@ -58,10 +68,10 @@ async def list_open_days(connection: Connection) -> tuple[OpenDay, ...]:
     return tuple([msgspec.convert(dict(row), OpenDay) for row in rows])
 
 
-async def list_closed_days(connection: Connection, transit: Transit, days_max: int) -> tuple[tuple[date, int, datetime], ...]:
-    """Return the newest closed days of a transit account: day, number of its cut, moment."""
+async def list_closed_days(connection: Connection, transit: Transit, days_max: int) -> tuple[EndedDay, ...]:
+    """Return the newest days of a transit account that were cut."""
     rows = await connection.fetch(_SQL["list_closed_days"], transit, days_max)
-    return tuple([(row["day"], row["cut"], row["moment"]) for row in rows])
+    return tuple([EndedDay(**dict(row)) for row in rows])
 
 
 async def close_day(connection: Connection, transit: Transit, day: date, next_day: date) -> StoredCut:

@@ -30,13 +30,13 @@ class NotDone(click.ClickException):
 def act_on_ledger(data_dir: Path | None, act: Callable[[Connection], Awaitable[Answer]]) -> Answer:
     """Run ``act`` on a connection of the services' role; what is logged goes to standard error, beside the answer."""
     config = ledger_config(data_dir)
-    _log_to_standard_error()
+    log_to_standard_error()
     with connect_or_start(config.data_dir, config) as connections:
         return asyncio.run(with_connection(connections.services_dsn, act))
 
 
-def _log_to_standard_error() -> None:
-    """Standard output is the answer's alone."""
+def log_to_standard_error() -> None:
+    """Log there: standard output is the answer's alone."""
     structlog.configure(
         processors=[
             structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -14,7 +14,7 @@ from kopeck.embedded.servers import connect_or_start
 from ledger.balances import StoredCut
 from ledger.feed import Connection
 from services.calendar import next_working_day
-from services.days import DayNotClosed, OpenDay, close_day, list_closed_days, list_open_days
+from services.days import DayNotClosed, EndedDay, OpenDay, close_day, list_closed_days, list_open_days
 
 CLOSED_DAYS_SHOWN = 10
 DATE = click.DateTime(formats=["%Y-%m-%d"])
@@ -32,17 +32,13 @@ def show(data_dir: Path | None, as_json: bool) -> None:
     """Show each transit account's open day and its newest closed ones, with the numbers of their cuts."""
     days = read_ledger(data_dir, _read_days)
     if as_json:
-        print_json(
-            [
-                {"transit": one.account, "open_day": one.open_day, "closed": [_closed(*row) for row in closed]}
-                for one, closed in days
-            ]
-        )
+        print_json([{"transit": one.account, "open_day": one.open_day, "closed": closed} for one, closed in days])
         return
     for one, closed in days:
         click.echo(f"{one.account}: open day {one.open_day}")
-        for closed_day, cut, moment in closed:
-            click.echo(f"  {closed_day} closed at {moment:%Y-%m-%d %H:%M:%S} UTC, cut {cut}")
+        for ended in closed:
+            state = "reconciled" if ended.reconciled else "not reconciled yet"
+            click.echo(f"  {ended.day} closed at {ended.moment:%Y-%m-%d %H:%M:%S} UTC, cut {ended.cut}, {state}")
 
 
 @day.command()
@@ -59,7 +55,7 @@ def close(transit: str, closing: datetime | None, following: datetime | None, da
         cut = asyncio.run(_connected(connections.services_dsn, lambda connection: _close(connection, transit, wanted)))
     if as_json:
         places = {str(book): sequence for book, sequence in cut.cut.places.items()}
-        print_json({**_closed(cut.day, cut.number, cut.moment), "transit": transit, "places": places})
+        print_json({"day": cut.day, "cut": cut.number, "moment": cut.moment, "transit": transit, "places": places})
     else:
         click.echo(f"{transit}: day {cut.day} closed, cut {cut.number}")
 
@@ -87,10 +83,6 @@ async def _close(connection: Connection, transit: str, wanted: tuple[date | None
         raise click.ClickException(f"the day stays open: {error}{code}") from error
 
 
-async def _read_days(connection: Connection) -> list[tuple[OpenDay, tuple[tuple[date, int, datetime], ...]]]:
+async def _read_days(connection: Connection) -> list[tuple[OpenDay, tuple[EndedDay, ...]]]:
     open_days = await list_open_days(connection)
     return [(one, await list_closed_days(connection, one.transit, CLOSED_DAYS_SHOWN)) for one in open_days]
-
-
-def _closed(closed_day: date, cut: int, moment: datetime) -> dict[str, object]:
-    return {"day": closed_day, "cut": cut, "moment": moment}

@@ -81,6 +81,8 @@ def print_explanation(out: Console, explanation: Explanation) -> None:
         _print_entry(out, explanation.entry)
     for place in explanation.reversed_by:
         out.print(f"Reversed by entry {place}.")
+    for place in explanation.released_by:
+        out.print(f"Released from suspense by entry {place}.")
     if explanation.followed is not None:
         _print_receipts(out, explanation.followed)
         _print_money(out, explanation.followed)

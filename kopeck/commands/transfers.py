@@ -34,7 +34,7 @@ from services.settlement.orders import SettlementBroken
 from services.settlement.reading import offer_movements
 from services.settlement.rules.numbering import register_place
 from services.settlement.statement import UnrecognisedMovement, list_unrecognised
-from services.settlement.transitions import allow_reissue, cancel_order
+from services.settlement.transitions import Applied, allow_reissue, apply_parked, cancel_order, state_executed
 from services.settlement.waiting import NotWaiting, Waiting, list_waiting, resolve_result
 
 DATE = click.DateTime(formats=["%Y-%m-%d"])
@@ -156,10 +156,11 @@ def waiting(day: datetime | None, data_dir: Path | None, as_json: bool) -> None:
 
 @transfers.command()
 @click.argument("key")
+@by_option
 @data_option
-def reissue(key: str, data_dir: Path | None) -> None:
-    """Let the money of an order that came back be paid anew to the same requisites, by the next cut."""
-    if not act_on_ledger(data_dir, lambda connection: allow_reissue(connection, key)):
+def reissue(key: str, by: str, data_dir: Path | None) -> None:
+    """Let the money of an order that came back be paid anew to the same requisites, by the next cut; who let it is kept."""
+    if not act_on_ledger(data_dir, lambda connection: allow_reissue(connection, key, by, utc_now())):
         raise NotDone(f"{key} does not wait to be paid anew")
     click.echo(f"{key}: the next cut pays it anew to the same requisites")
 
@@ -177,15 +178,34 @@ def cancel(key: str, by: str, data_dir: Path | None) -> None:
 
 @transfers.command()
 @click.argument("number", type=int)
+@click.option("--apply", "applies", is_flag=True, help="Apply it, now that it follows from where the order stands.")
 @by_option
 @data_option
-def resolve(number: int, by: str, data_dir: Path | None) -> None:
-    """Mark the parked result NUMBER as seen to; it changes nothing else."""
+def resolve(number: int, by: str, applies: bool, data_dir: Path | None) -> None:
+    """Mark the parked result NUMBER as seen to; with --apply do what the bank said, with its entry in the books."""
     try:
-        act_on_ledger(data_dir, lambda connection: resolve_result(connection, number, by, utc_now()))
-    except NotWaiting as error:
+        if not applies:
+            act_on_ledger(data_dir, lambda connection: resolve_result(connection, number, by, utc_now()))
+        elif act_on_ledger(data_dir, lambda connection: apply_parked(connection, number, by, utc_now())) is Applied.PARKED:
+            raise NotDone(f"parked result {number} does not follow from where its order stands: kopeck transfers executed first")
+    except (NotWaiting, LookupError) as error:
         raise NotDone(str(error)) from error
-    click.echo(f"parked result {number} is resolved by {by}")
+    click.echo(f"parked result {number} is {'applied' if applies else 'resolved'} by {by}")
+
+
+@transfers.command()
+@click.argument("key")
+@click.option("--number", "bank_number", required=True, help="The bank's own number of the order.")
+@click.option("--day", "bank_day", type=DATE, required=True, help="The bank day on which it was executed.")
+@by_option
+@data_option
+def executed(key: str, bank_number: str, bank_day: datetime, by: str, data_dir: Path | None) -> None:
+    """State that the bank executed an order, by its paper, where neither its answer nor its statement has told so."""
+    bank = (bank_number, bank_day.date())
+    applied = act_on_ledger(data_dir, lambda connection: state_executed(connection, key, bank, by, utc_now()))
+    if applied is Applied.PARKED:
+        raise NotDone(f"{key} is unknown, has not left, or ended otherwise")
+    click.echo(f"{key} is {'executed' if applied is Applied.MOVED else 'known to be executed'}")
 
 
 @transfers.command()

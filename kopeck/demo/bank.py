@@ -10,11 +10,17 @@ from schemas.transfer import BankParty
 ATTEMPTS_MAX = 10
 TAKEN = 204
 
-_PAYER = BankParty(name="Расчёты по принятым платежам", inn="", kpp="", account="30232810000000000001", bic="")
+PAYER = BankParty(name="Расчёты по принятым платежам", inn="", kpp="", account="30232810000000000001", bic="")
 
 
 class BankUnmoved(RuntimeError):
     """The sandbox's bank did not take the credit."""
+
+
+def credit_of(account: str, key: str, amount_kopecks: int, purpose: str, paper: tuple[BankParty, str] = (PAYER, "1")) -> Credit:
+    """Return money that comes in; the same key is the same money."""
+    payer, number = paper
+    return Credit(id=key, account=account, amount_kopecks=amount_kopecks, payer=payer, purpose=purpose, number=number)
 
 
 class SandboxBank:
@@ -24,10 +30,16 @@ class SandboxBank:
         self._url = url + CREDITS
         self._account = account
 
-    async def credit(self, session: aiohttp.ClientSession, key: str, amount_kopecks: int, purpose: str) -> None:
-        """Let money in; raises BankUnmoved when the sandbox's network swallowed every attempt."""
-        credit = Credit(id=key, account=self._account, amount_kopecks=amount_kopecks, payer=_PAYER, purpose=purpose)
-        content = msgspec.json.encode(credit)
+    async def credit(
+        self,
+        session: aiohttp.ClientSession,
+        key: str,
+        amount_kopecks: int,
+        purpose: str,
+        paper: tuple[BankParty, str] = (PAYER, "1"),
+    ) -> None:
+        """Let money in by the payer's order of that number; raises BankUnmoved when the sandbox's network swallowed every attempt."""
+        content = msgspec.json.encode(credit_of(self._account, key, amount_kopecks, purpose, paper))
         for _ in range(ATTEMPTS_MAX):
             try:
                 async with session.post(self._url, data=content) as response:

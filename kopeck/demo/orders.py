@@ -1,22 +1,28 @@
 """Where the demo's orders go: tills of every organisation and the bank that holds the transit account, all in the sandbox.
 
-The sandbox's memory stands in the folder. One that has grown too long is set aside at a start: the tills then get new fiscal
-storages (ФН), as real ones do, and the bank is told what stands on the transit account by the books.
+The sandbox's memory stands in the folder: the tills' in one file, the bank's and the acquirers' in another. A tills' memory that
+has grown too long is set aside at a start: they then get new fiscal storages (ФН), as real ones do. Money is never forgotten: a
+line that the bank no longer has would be reversed.
 """
 
 import sys
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import product
 from pathlib import Path
 
 import msgspec
 
+from connectors.sandbox.bank import CREDITS
 from connectors.sandbox.faults import FaultProfile
 from kopeck.counterparties import CounterpartiesFile, CounterpartySection
+from kopeck.demo.acquirers import acquirer_parties
+from kopeck.demo.bank import credit_of
 from kopeck.demo.recipients import BANK_INN, MANAGERS, OPERATOR, PAID_TO, TRANSIT_ACCOUNT, Recipient, list_recipients
+from kopeck.sandbox_memory import Memory
 from kopeck.sandbox_process import SandboxParty
 from kopeck.sandbox_signer import make_sandbox_key
+from schemas.exchange import HttpRequest
 from schemas.ids import Transit
 from services.settlement.terms import CommissionRow, ContractRow, TransitTerms
 
@@ -31,6 +37,8 @@ NETWORK = FaultProfile(refused=3, lost_before=3, lost_after=5, broken=3, busy=6)
 """Every fiftieth exchange of the demo goes wrong in some way."""
 TILL = {"queue_ms": 400, "queue_spread_ms": 800, "timeouts_permille": 10}
 MEMORY_BYTES_MAX = 200_000_000
+LONG_AGO = timedelta(days=30)
+"""Before every day that is read of a statement."""
 BANK_FAULTS = {
     "delay_ms": 4_000,
     "refused_permille": 5,
@@ -42,13 +50,12 @@ BANK_FAULTS = {
 
 
 class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
-    """Counterparties as the house knows them and as the sandbox plays them; ``is_new``: its memory begins with this start."""
+    """Counterparties as the house knows them and as the sandbox plays them; ``money`` is the memory of the bank and the acquirers."""
 
     file: CounterpartiesFile
     parties: tuple[SandboxParty, ...]
     bank_url: str
-    memory: Path
-    is_new: bool
+    money: Path
 
 
 def till_of(recipient: Recipient) -> str:
@@ -62,21 +69,28 @@ def has_till(recipient: Recipient) -> bool:
     return recipient.kind != "budget"
 
 
-def demo_sandbox(folder: Path, base_url: str, now: datetime) -> Sandbox:
-    """Arrange the sandbox under an address; the signing key is made once a folder."""
+def demo_sandbox(folder: Path, base_url: str, now: datetime, gateway_url: str = "") -> Sandbox:
+    """Arrange the sandbox under an address; the signing key is made once a folder.
+
+    ``gateway_url``: where the acquirers call, for whom the folder's channels must have been written; without one there are none.
+    """
     key, certificate = make_sandbox_key(folder / "signer", subject=SIGNER, now=now)
     generation, memory = _memory(folder / "sandbox")
+    money = _money(folder / "sandbox", now)
     recipients = [one for one in list_recipients() if has_till(one)]
     bank_url = f"{base_url}/{BANK}"
+    acquirers = acquirer_parties(folder, base_url, gateway_url, made=money.stem) if gateway_url else ()
     return Sandbox(
         file=CounterpartiesFile(
             counterparty=(*(_till(one, base_url) for one in recipients), _bank(bank_url), _statement(bank_url)),
             sign_command=(sys.executable, "-m", "kopeck.sandbox_signer", "--key", str(key)),
         ),
-        parties=(*_tills(recipients, base_url, generation), _bank_party(certificate)),
+        parties=(
+            *(msgspec.structs.replace(one, memory=str(memory)) for one in _tills(recipients, base_url, generation)),
+            *(msgspec.structs.replace(one, memory=str(money)) for one in (_bank_party(certificate), *acquirers)),
+        ),
         bank_url=bank_url,
-        memory=memory,
-        is_new=not memory.exists(),
+        money=money,
     )
 
 
@@ -88,6 +102,24 @@ def _memory(folder: Path) -> tuple[int, Path]:
     if path.exists() and path.stat().st_size > MEMORY_BYTES_MAX:
         generation += 1
     return generation, folder / f"{generation}.memory"
+
+
+def _money(folder: Path, now: datetime) -> Path:
+    """Name the memory of the bank and the acquirers by the second in which it was begun: ids that they give begin there."""
+    begun = sorted(folder.glob("*.money"))
+    return begun[-1] if begun else folder / f"{int(now.timestamp())}.money"
+
+
+def remember_standing(sandbox: Sandbox, amount_kopecks: int, now: datetime) -> None:
+    """Let a bank that remembers nothing hold what the books say, as money of long ago: no statement that is read tells of it."""
+    if sandbox.money.exists() or amount_kopecks <= 0:
+        return
+    credit = credit_of(TRANSIT_ACCOUNT, "standing", amount_kopecks, "Остаток на счёте")
+    memory = Memory(sandbox.money)
+    memory.recall({})
+    request = HttpRequest(method="POST", url=f"{sandbox.bank_url}{CREDITS}", body=msgspec.json.encode(credit))
+    memory.remember(BANK, request, now - LONG_AGO)
+    memory.close()
 
 
 def write_companies(path: Path) -> Path:

@@ -14,6 +14,8 @@ OWN_NAMES = (
     "demo-channels.toml",
     "town",
     "sandbox",
+    "acquirers",
+    "registers",
     "signer",
     "logs",
     "servers.json",
@@ -25,6 +27,7 @@ OWN_NAMES = (
     "valkey.log",
     "run",
     "secrets.json",
+    "personal.key",
     "lock",
 )
 """Everything that is ours in a data folder, the lock last; whatever else stands there is left."""

@@ -37,7 +37,7 @@ def entry_for_payment(facts: PaymentFacts, table: AllocationTable, split: Split,
 
     The postings' lines are the account's charge lines, so that receipts, billing and verification need only the row.
     """
-    credits = _credits(table, split, payable_base(facts.transit))
+    credits = credit_postings(table, split, facts.transit)
     if split.unallocated:
         suspense = ledger_account(AccountKind.SUSPENSE, facts.transit, facts.channel)
         credits.append((suspense, -split.unallocated, NO_LINE))
@@ -63,7 +63,9 @@ def entry_for_payment(facts: PaymentFacts, table: AllocationTable, split: Split,
     )
 
 
-def _credits(table: AllocationTable, split: Split, payables: int) -> list[tuple[LedgerAccount, int, Line]]:
+def credit_postings(table: AllocationTable, split: Split, transit: Transit) -> list[tuple[LedgerAccount, int, Line]]:
+    """Return the postings that credit payables: every share, in table order, then the advance, but not what is unallocated."""
+    payables = payable_base(transit)
     credits = [
         (LedgerAccount(payables + payee), -share, line)
         for tier, shares in zip(table.tiers, split.shares, strict=True)

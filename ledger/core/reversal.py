@@ -15,7 +15,18 @@ class NotReversible(ValueError):
     """The entry is itself a correction, or of a kind that is undone by an event of its own."""
 
 
-_REVERSIBLE = frozenset({EntryKind.PAYMENT, EntryKind.SUSPENSE, EntryKind.PAID_ELSEWHERE, EntryKind.STATEMENT_COVER})
+_REVERSIBLE = frozenset(
+    {
+        EntryKind.PAYMENT,
+        EntryKind.SUSPENSE,
+        EntryKind.PAID_ELSEWHERE,
+        EntryKind.STATEMENT_COVER,
+        # Of statement lines that vanish (services/clearing).
+        EntryKind.HELD_BY_BANK,
+        EntryKind.DEBT_PAID,
+        EntryKind.TECHNICAL,
+    }
+)
 
 
 def reversal_key(recorded: RecordedEntry, part: int) -> ExternalId:

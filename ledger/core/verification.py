@@ -5,23 +5,31 @@ so its result is held a second time against plain sums and caps that use neither
 """
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Sequence as Sequence_
 from functools import lru_cache
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from ledger.chart import AccountKind, ledger_account, parts_of, payable_base
+from ledger.core.bank_entries import BANK_SPACE, cover_fault
 from ledger.core.designation import Payees, designation_from_text, resolve_designation
-from ledger.core.entry import PaymentFacts, entry_for_cover, entry_for_payment, entry_for_suspense
+from ledger.core.entry import PaymentFacts, credit_postings, entry_for_cover, entry_for_payment, entry_for_suspense
+from ledger.core.reassign import arrival_fault, is_departure
+from ledger.core.refund import REFUND_SPACE, refund_account, taken_back
+from ledger.core.release import Portion, part_of, release_entry, release_fault
 from ledger.core.reversal import CORRECTION_SPACE, reversal_key
 from ledger.core.split import after_split, apply_lines, split_amount
 from schemas.allocation import AllocationTable, TableUnreadable, digest_of, pack_table, unpack_table
 from schemas.ids import AccountId, Book, LedgerAccount, Sequence, Space
-from schemas.journal import EntryKind, JournalEntry, RecordedEntry
+from schemas.journal import NO_LINE, EntryKind, JournalEntry, RecordedEntry
 from schemas.split import Split
 
 _HOLDERS = frozenset({AccountKind.OUTSIDE, AccountKind.RECEIVABLE})
 _SETTLED = frozenset({AccountKind.SETTLED, AccountKind.PAYABLE})
+_SPLIT = frozenset({EntryKind.PAYMENT, EntryKind.SUSPENSE_RELEASE, EntryKind.REASSIGNMENT})
+"""Kinds of a personal account's entries that were split from its table."""
 
 
 class Divergence(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,13 +80,20 @@ class Replay:
         self._payees = payees
         self._accounts: dict[AccountId, Replayed] = {}
 
-    def fault(self, recorded: RecordedEntry, base: bytes | None, original: RecordedEntry | None) -> str:
+    def fault(
+        self,
+        recorded: RecordedEntry,
+        base: bytes | None,
+        original: RecordedEntry | None,
+        earlier: Sequence_[JournalEntry] = (),
+    ) -> str:
         """Check the next entry and replay it; say what is wrong, empty when nothing is.
 
-        ``base`` is the table published at the entry's version, if one was; ``original`` is what a reversal corrects.
+        ``base`` is the table published at the entry's version, if one was; ``original`` is what a correction corrects, and
+        ``earlier`` are the corrections of the same before it.
         """
         entry = recorded.entry
-        fault = entry_fault(entry) or form_fault(recorded, original)
+        fault = entry_fault(entry) or form_fault(recorded, original, earlier)
         if fault or entry.personal_account is None:
             return fault
         before = self._accounts.get(entry.personal_account)
@@ -126,30 +141,75 @@ class Replay:
         entry = recorded.entry
         if recorded.recorded_at.timestamp() >= table.valid_until:
             return f"the table of version {table.version} had expired when the entry was recorded"
-        if entry.kind is not EntryKind.PAYMENT:
+        if entry.kind not in _SPLIT or is_departure(entry):
             return apply_lines(table, entry.lines, entry.amounts)
         try:
             named = designation_from_text(entry.designation)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return "the designation cannot be read"
         split = split_amount(table, entry.amount_kopecks, resolve_designation(named, self._payees))
-        return payment_fault(entry, table, split) or after_split(table, split)
+        fault = _SPLIT_FAULTS[entry.kind]
+        return fault(entry, table, split) or after_split(table, split)
 
 
-def form_fault(recorded: RecordedEntry, original: RecordedEntry | None) -> str:
+def form_fault(recorded: RecordedEntry, original: RecordedEntry | None, earlier: Sequence_[JournalEntry] = ()) -> str:
     """Say why the entry has not the form of its kind (design §4); kinds without a fixed form pass."""
     entry = recorded.entry
     if entry.kind is EntryKind.PAYMENT:
         return "" if entry.personal_account is not None else "a payment without a personal account"
     if entry.kind is EntryKind.SUSPENSE:
         return _same_postings(entry, entry_for_suspense(facts_of(entry), entry.reason))
+    if entry.kind is EntryKind.STATEMENT_COVER and entry.space == BANK_SPACE:
+        return cover_fault(entry)
     if entry.kind is EntryKind.STATEMENT_COVER:
         return _same_postings(entry, entry_for_cover(facts_of(entry), Space(parts_of(entry.accounts[1]).subject)))
     if entry.kind is EntryKind.PAID_ELSEWHERE:
         kinds = zip([parts_of(account).kind for account in entry.accounts], entry.amounts, strict=True)
         misplaced = [kind for kind, amount in kinds if kind not in (_HOLDERS if amount > 0 else _SETTLED)]
         return f"paid elsewhere may not stand on {misplaced[0].name.lower()}" if misplaced else ""
-    return mirror_fault(recorded, original) if entry.kind is EntryKind.REVERSAL else ""
+    if entry.kind is EntryKind.SUSPENSE_RELEASE:
+        return release_fault(entry)
+    if entry.kind is EntryKind.REFUND_DEDUCTED:
+        return deduction_fault(entry)
+    if entry.kind is EntryKind.REASSIGNMENT and not is_departure(entry):
+        return arrival_fault(entry)
+    return correction_fault(recorded, original, earlier) if entry.kind in CORRECTIONS else ""
+
+
+CORRECTIONS = frozenset({EntryKind.REVERSAL, EntryKind.REFUND, EntryKind.REASSIGNMENT})
+"""Kinds whose keys in the space «correction» name what they correct."""
+
+
+def correction_fault(recorded: RecordedEntry, original: RecordedEntry | None, earlier: Sequence_[JournalEntry]) -> str:
+    """Say why a correction is neither the mirror of what its key names nor a part of it that nobody has taken back before."""
+    entry = recorded.entry
+    whole = entry.kind is EntryKind.REVERSAL and (original is None or entry.amount_kopecks >= original.entry.amount_kopecks)
+    if whole or original is None:
+        return mirror_fault(recorded, original)
+    if entry.space != CORRECTION_SPACE or entry.external_id != reversal_key(original, len(earlier) + 1):
+        return "a correction without the key of what it corrects"
+    corrected = original.entry
+    if entry.personal_account != corrected.personal_account:
+        return f"corrects {original.book}:{original.sequence} of another personal account"
+    against = {EntryKind.REVERSAL: corrected.accounts[0], EntryKind.REFUND: refund_account(corrected)}
+    credited = [account for account, amount in zip(entry.accounts, entry.amounts, strict=True) if amount < 0]
+    to_reassign = entry.kind is EntryKind.REASSIGNMENT and parts_of(credited[0]).kind is AccountKind.REASSIGN
+    if len(credited) != 1 or (not to_reassign and credited[0] != against.get(entry.kind)):
+        return f"may not credit ledger account {credited[0]}"
+    before, after = sum(taken_back(corrected, earlier)), sum(taken_back(corrected, [*earlier, entry]))
+    if after - before != entry.amount_kopecks:
+        return (
+            f"takes back {entry.amount_kopecks} kopecks, {after - before} of which {original.book}:{original.sequence} still had"
+        )
+    return ""
+
+
+def deduction_fault(entry: JournalEntry) -> str:
+    """Say why a refund kept by the counterparty has not its form: refund against one clearing account."""
+    kinds = [parts_of(account).kind for account in entry.accounts]
+    if entry.space != REFUND_SPACE or kinds != [AccountKind.REFUND, AccountKind.CLEARING] or entry.amounts[0] < 0:
+        return "a deducted refund debits refund and credits one clearing account"
+    return ""
 
 
 def mirror_fault(recorded: RecordedEntry, original: RecordedEntry | None) -> str:
@@ -171,13 +231,54 @@ def payment_fault(entry: JournalEntry, table: AllocationTable, split: Split) -> 
     return _same_postings(entry, rebuilt) or sums_fault(entry, table, split)
 
 
-def sums_fault(entry: JournalEntry, table: AllocationTable, split: Split) -> str:
-    """Check, by nothing but adding up, who got how much and that no line got more than was unpaid."""
+def given_fault(entry: JournalEntry, table: AllocationTable, split: Split) -> str:
+    """Hold the postings of money released from suspense, or arrived from another book, against the split made again."""
+    part, named = part_of(entry), designation_from_text(entry.designation)
+    assert part is not None, "its form was checked before"
+    if split.unallocated:
+        return f"{split.unallocated} kopecks were released that the account does not take"
+    portion = Portion(
+        part=part,
+        transit=entry.transit,
+        channel=entry.channel,
+        event_at=entry.event_at,
+        amount_kopecks=entry.amount_kopecks,
+        source=entry.accounts[0],
+    )
+    rebuilt = release_entry(portion, table, split, named)
+    return _same_postings(entry, rebuilt) or sums_fault(entry, table, split, portion.source)
+
+
+def arrived_fault(entry: JournalEntry, table: AllocationTable, split: Split) -> str:
+    """Hold the postings of a payment that was given to this account against the split made again."""
+    credits = credit_postings(table, split, entry.transit)
+    if split.unallocated:
+        credits.append((ledger_account(AccountKind.SUSPENSE, entry.transit, entry.channel), -split.unallocated, NO_LINE))
+    accounts, amounts, lines = zip((entry.accounts[0], entry.amount_kopecks, NO_LINE), *credits, strict=True)
+    rebuilt = msgspec.structs.replace(entry, accounts=accounts, amounts=amounts, lines=lines)
+    return _same_postings(entry, rebuilt) or sums_fault(entry, table, split, entry.accounts[0])
+
+
+_SPLIT_FAULTS = MappingProxyType(
+    {
+        EntryKind.PAYMENT: payment_fault,
+        EntryKind.SUSPENSE_RELEASE: given_fault,
+        EntryKind.REASSIGNMENT: arrived_fault,
+    }
+)
+
+
+def sums_fault(entry: JournalEntry, table: AllocationTable, split: Split, source: LedgerAccount | None = None) -> str:
+    """Check, by nothing but adding up, who got how much and that no line got more than was unpaid.
+
+    ``source`` is what is debited: the clearing account of the entry's space unless another is named.
+    """
     rest: dict[int, int] = {}
     for account, amount in zip(entry.accounts, entry.amounts, strict=True):
         rest[account] = rest.get(account, 0) + amount
     payables = payable_base(entry.transit)
-    due: list[tuple[int, int]] = [(ledger_account(AccountKind.CLEARING, entry.transit, entry.space), -entry.amount_kopecks)]
+    debited = ledger_account(AccountKind.CLEARING, entry.transit, entry.space) if source is None else source
+    due: list[tuple[int, int]] = [(debited, -entry.amount_kopecks)]
     for tier, shares in zip(table.tiers, split.shares, strict=True):
         for payee, weight, paid, share in zip(tier.payees, tier.weights, tier.paid, shares, strict=True):
             if share:

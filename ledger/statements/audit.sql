@@ -11,6 +11,12 @@ ORDER BY j.sequence;
 -- Entries by their places.
 SELECT j.* FROM unnest($1::smallint[], $2::bigint[]) AS w(book, sequence) JOIN ledger.journal j USING (book, sequence);
 
+-- name: list_keyed
+-- Entries of an operation space by their keys.
+SELECT j.* FROM unnest($2::text[]) AS w(external_id)
+  JOIN ledger.payment_key k ON k.space = $1 AND k.external_id = w.external_id AND k.sequence IS NOT NULL
+  JOIN ledger.journal j ON j.book = k.book AND j.sequence = k.sequence;
+
 -- name: find_place_fault
 -- The first entry of a passage that leaves a gap, goes back in time, or whose payment key does not lead to it.
 SELECT w.sequence, w.before, w.sequence <> w.before + 1 AS gap, w.recorded_at < w.moment_before AS backwards

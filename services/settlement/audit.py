@@ -90,10 +90,28 @@ def _form_faults(snapshot: _Snapshot) -> list[str]:
         faults.append(f"order {row['key']} of {row['amount']} kopecks: its parts and its entry say otherwise")
     for row in rows["find_untold_state"]:
         faults.append(f"order {row['key']} in state {row['state']}: its history or its entry says otherwise")
+    for row in rows["find_uncovered_return"]:
+        faults.append(f"order {row['key']} gives a payer back what is not covered")
+    for row in rows["find_unpaid_claim"]:
+        faults.append(f"claim {row['claim']}: its payments are not what it became less by")
+    for row in rows["find_overmoved"]:
+        faults.append(f"move {row['book']}:{row['sequence']}: cuts have not taken what it moves")
+    faults += _claim_faults(rows)
     for row in rows["list_under_way"]:
         if row["ordered"] != row["outstanding"]:
             faults.append(f"transit account {row['transit']}: {row['ordered']} ordered, its orders are {row['outstanding']}")
     return faults
+
+
+def _claim_faults(rows: Mapping[str, list[Any]]) -> list[str]:
+    """Hold what parties owe by claims against their receivables in the books."""
+    owed = {(row["transit"], row["recipient"]): row["amount"] for row in rows["list_owed"]}
+    return [
+        f"receivable of party {row['recipient']} on transit account {row['transit']}: {row['amount']} kopecks, "
+        f"{owed.get((row['transit'], row['recipient']), 0)} by claims"
+        for row in rows["list_receivables"]
+        if row["amount"] != owed.get((row["transit"], row["recipient"]), 0)
+    ]
 
 
 async def _balance_faults(connection: Connection, snapshot: _Snapshot) -> list[str]:

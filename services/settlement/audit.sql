@@ -1,11 +1,12 @@
 -- What settlement must be able to show at any time.
 
 -- name: find_overdrawn
--- The first entry of book 0 at which a transit account has more ordered, less what came back, than confirmed. A cover, and its
--- correction, is a debit of the transit account against a clearing account; kinds 8, 10, 11 create, undo and return orders.
+-- The first entry of book 0 at which a transit account has more ordered, less what came back, than confirmed. Money is confirmed by a
+-- debit of the transit account against a clearing account (a cover) or a receivable (a debt paid), and by their corrections; kinds 8,
+-- 10, 11 create, undo and return orders.
 WITH moved AS (
     SELECT j.sequence, ((u.account >> 40) & 65535)::int AS transit,
-        sum(CASE WHEN u.account >> 56 = 1 AND EXISTS (SELECT FROM unnest(j.accounts) AS one WHERE one >> 56 = 2) THEN u.amount
+        sum(CASE WHEN u.account >> 56 = 1 AND EXISTS (SELECT FROM unnest(j.accounts) AS one WHERE one >> 56 IN (2, 9)) THEN u.amount
                  ELSE 0 END) AS confirmed,
         sum(CASE WHEN u.account >> 56 = 6 AND j.kind IN (8, 10) THEN -u.amount WHEN u.account >> 56 = 1 AND j.kind = 11 THEN -u.amount
                  ELSE 0 END) AS ordered
@@ -61,7 +62,7 @@ FROM settlement.aggregator a LEFT JOIN settlement.transfer_order o USING (transi
 
 -- name: find_misfunded
 -- The first clearing account more of whose promises are cut than its money bears.
-SELECT p.transit, p.space, sum(p.promised)::bigint AS promised, c.confirmed - d.debt + t.taken AS money
+SELECT p.transit, p.space, sum(p.promised)::bigint AS promised, c.confirmed - d.debt + t.taken + k.kept AS money
 FROM (SELECT DISTINCT ON (g.transit, g.space, g.book) g.transit, g.space, g.book, g.promised FROM settlement.cut_range g
       ORDER BY g.transit, g.space, g.book, g.upto DESC) p
   CROSS JOIN LATERAL (SELECT coalesce(sum(f.amount), 0)::bigint AS confirmed FROM settlement.confirmed f
@@ -70,7 +71,10 @@ FROM (SELECT DISTINCT ON (g.transit, g.space, g.book) g.transit, g.space, g.book
       WHERE e.transit = p.transit AND e.space = p.space) d
   CROSS JOIN LATERAL (SELECT coalesce(sum(b.amount), 0)::bigint AS taken FROM settlement.taken_back b
       WHERE b.transit = p.transit AND b.space = p.space) t
-GROUP BY p.transit, p.space, c.confirmed, d.debt, t.taken HAVING sum(p.promised) > c.confirmed - d.debt + t.taken
+  CROSS JOIN LATERAL (SELECT coalesce(sum(f.amount), 0)::bigint AS kept FROM settlement.deduction f
+      WHERE f.transit = p.transit AND f.space = p.space AND f.cut IS NOT NULL) k
+WHERE p.space > 0
+GROUP BY p.transit, p.space, c.confirmed, d.debt, t.taken, k.kept HAVING sum(p.promised) > c.confirmed - d.debt + t.taken + k.kept
 ORDER BY p.transit, p.space LIMIT 1;
 
 -- name: list_held_back
@@ -78,18 +82,53 @@ ORDER BY p.transit, p.space LIMIT 1;
 SELECT account, sum(amount)::bigint AS amount FROM (
     SELECT c.account, c.amount FROM settlement.carried c
     UNION ALL
-    SELECT p.account, p.net FROM settlement.reissue_due d JOIN settlement.order_part p USING (transfer)) one
+    SELECT p.account, p.net - coalesce((SELECT sum(k.amount) FROM settlement.reissue_kept k WHERE k.transfer = p.transfer
+        AND k.account = p.account AND k.creditor = p.creditor AND k.capital = p.capital), 0)
+    FROM settlement.reissue_due d JOIN settlement.order_part p USING (transfer)
+    UNION ALL
+    -- What cuts have not taken of moves: given, and (below nought) taken back.
+    SELECT u.account, -u.amount - coalesce((SELECT sum(t.amount) FROM settlement.moved t WHERE t.transit = m.transit
+        AND t.book = m.book AND t.sequence = m.sequence AND t.place = u.place), 0)
+    FROM settlement.move m JOIN ledger.journal j ON j.book = m.book AND j.sequence = m.sequence
+      CROSS JOIN LATERAL unnest(j.accounts, j.amounts) WITH ORDINALITY AS u(account, amount, place)
+    WHERE NOT m.done AND u.account >> 40 = (3 << 16) + m.transit) one
 GROUP BY account;
 
--- name: list_debt_totals
--- What recipients owe for money taken back after it was ordered, by transit account and recipient.
-SELECT transit, recipient, sum(amount)::bigint AS amount FROM settlement.debt GROUP BY transit, recipient HAVING sum(amount) <> 0;
+-- name: list_owed
+-- What parties owe by claims, less their deposits, by transit account and party.
+SELECT transit, recipient, sum(amount)::bigint AS amount FROM (
+    SELECT c.transit, c.recipient, c."left" AS amount FROM settlement.claim c
+    UNION ALL
+    SELECT d.transit, d.recipient, -d.amount FROM settlement.deposit d) one
+GROUP BY transit, recipient;
+
+-- name: find_uncovered_return
+-- The first order that gives a payer back what is not covered: its refund is not done with, or its request is of another sum.
+SELECT o.key FROM settlement.transfer_order o JOIN settlement.return_request q ON q.request = o.request
+WHERE o.reissues IS NULL AND (o.amount <> q.amount OR EXISTS (SELECT FROM settlement.move m
+    WHERE m.transit = q.transit AND m.book = q.book AND m.sequence = q.sequence AND NOT m.done)) ORDER BY o.transfer LIMIT 1;
+
+-- name: find_unpaid_claim
+-- The first claim whose payments do not make up what it has become less by.
+SELECT c.claim FROM settlement.claim c
+  LEFT JOIN LATERAL (SELECT sum(p.amount) AS paid FROM settlement.claim_payment p WHERE p.claim = c.claim) p ON true
+WHERE c.amount - c."left" <> coalesce(p.paid, 0) ORDER BY c.claim LIMIT 1;
+
+-- name: find_overmoved
+-- The first posting of a move of which cuts have taken more than there is, and the first move done with that they have not taken all of.
+SELECT m.book, m.sequence FROM settlement.move m JOIN ledger.journal j ON j.book = m.book AND j.sequence = m.sequence
+  CROSS JOIN LATERAL unnest(j.accounts, j.amounts) WITH ORDINALITY AS u(account, amount, place)
+  LEFT JOIN LATERAL (SELECT sum(t.amount)::bigint AS amount FROM settlement.moved t WHERE t.transit = m.transit AND t.book = m.book
+      AND t.sequence = m.sequence AND t.place = u.place) t ON true
+WHERE u.account >> 40 = (3 << 16) + m.transit
+  AND (abs(coalesce(t.amount, 0)) > abs(u.amount) OR coalesce(t.amount, 0) * u.amount > 0 OR m.done AND coalesce(t.amount, 0) <> -u.amount)
+ORDER BY m.book, m.sequence LIMIT 1;
 
 -- name: list_uncut
 -- The end of the last range of every chain, and how far the consumer has come in its book.
 SELECT p.transit, p.space, p.book, coalesce(max(g.upto), 0) AS after, coalesce(min(c.sequence), 0) AS upto
 FROM settlement.promise p LEFT JOIN settlement.cut_range g USING (transit, space, book)
-  LEFT JOIN read_model.cursor c ON c.consumer = 'settlement' AND c.book = p.book GROUP BY p.transit, p.space, p.book;
+  LEFT JOIN read_model.cursor c ON c.consumer = 'settlement' AND c.book = p.book WHERE p.space > 0 GROUP BY p.transit, p.space, p.book;
 
 -- name: list_taken_ahead
 -- What cuts have taken back beyond the end of the last range of its chain, by payable account.
@@ -102,6 +141,13 @@ WHERE u.account >> 40 = (3 << 16) + t.transit AND t.sequence > coalesce((SELECT 
 -- name: list_payable_accounts
 -- Payable accounts that the books hold, as far as the balances consumer has come.
 SELECT DISTINCT account FROM read_model.balance WHERE account >> 56 IN (3, 6) ORDER BY account;
+
+-- name: list_receivables
+-- What parties owe by the balances of book 0, as far as their consumer has come, when settlement's has come as far.
+SELECT ((b.account >> 40) & 65535)::int AS transit, (b.account & 1099511627775)::int AS recipient, (b.debit - b.credit)::bigint AS amount
+FROM read_model.balance b WHERE b.account >> 56 = 9 AND b.book = 0
+  AND (SELECT r.sequence FROM read_model.cursor r WHERE r.consumer = 'balances' AND r.book = 0)
+    = (SELECT r.sequence FROM read_model.cursor r WHERE r.consumer = 'settlement' AND r.book = 0);
 
 -- name: list_waiting
 -- Money that waits on the transit account: carried lots, orders that came back, orders under way, with the day it is of.

@@ -8,6 +8,8 @@ import msgspec
 from ledger.chart import AccountKind, ledger_account
 from schemas.ids import Transit
 from schemas.transfer import PurposeClass, Transfer
+from services.settlement.backlots import Backlog, ClaimPayment, Deduction, Kept, KnownClaim, Move, Moved, NewClaim, Return
+from services.settlement.claiming import Claiming, plus
 from services.settlement.lots import Borne, Contract, Directory, Lot, LotKey, Recipient, Taken, class_of
 from services.settlement.rules.act import vat_inside
 from services.settlement.rules.deadlines import DaySum as RuleDaySum
@@ -49,19 +51,22 @@ class CutFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 class Money(msgspec.Struct, frozen=True, kw_only=True):
     """What the cut has: lots carried so far, money of its ranges without the corrections of entries cut earlier, those
-    corrections, the commission of its payments, and debts of recipients by (recipient, space); kopecks."""
+    corrections, the commission of its payments, and what stands beside the chains; kopecks."""
 
     carried: Mapping[LotKey, Lot] = {}
     fresh: Mapping[LotKey, Lot] = {}
     taken: Sequence[Taken] = ()
     borne: Sequence[Borne] = ()
-    debts: Mapping[tuple[int, int], int] = {}
+    backlog: Backlog = Backlog()
 
 
 class DraftOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """An order to be: whom it pays, with which requisites, from which lots; ``reissues``: whose money it pays anew."""
+    """An order to be: whom it pays, with which requisites, from which lots; ``reissues``: whose money it pays anew.
 
-    recipient: Recipient
+    ``recipient`` is None for a return to a payer, which ``returns`` tells of.
+    """
+
+    recipient: Recipient | None
     purpose_class: PurposeClass
     contract: int | None
     priority: int
@@ -69,11 +74,20 @@ class DraftOrder(msgspec.Struct, frozen=True, kw_only=True):
     approvals: int
     lots: tuple[tuple[LotKey, Lot], ...]
     reissues: int | None = None
+    returns: Return | None = None
 
     @property
     def amount(self) -> int:
         """Kopecks to be transferred."""
         return sum(lot.net for _, lot in self.lots)
+
+    @property
+    def payee(self) -> tuple[int | None, int, str, str]:
+        """Whom it pays: recipient or None, the version of the requisites, account and БИК."""
+        if self.returns is not None:
+            return None, self.returns.version, self.returns.bank_account, self.returns.bic
+        assert self.recipient is not None, "an order pays a recipient or a payer"
+        return self.recipient.number, self.recipient.version, self.recipient.account, self.recipient.bic
 
 
 class Carry(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,28 +99,37 @@ class Carry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """What a cut does. ``debts`` and ``recoveries`` are kopecks by recipient and lot; ``debts_after`` by (recipient, space)."""
+    """What a cut does. ``debts`` and ``recoveries`` are kopecks by recipient and lot; ``finished`` are moves done with."""
 
     orders: tuple[DraftOrder, ...]
     carried: tuple[Carry, ...]
     borne: tuple[Borne, ...]
     debts: Mapping[int, Mapping[LotKey, int]]
     recoveries: Mapping[int, Mapping[LotKey, int]]
-    debts_after: Mapping[tuple[int, int], int]
+    known: tuple[KnownClaim, ...]
+    claims: tuple[NewClaim, ...]
+    payments: tuple[ClaimPayment, ...]
+    kept: tuple[Kept, ...]
+    moved: tuple[Moved, ...]
+    finished: tuple[Move, ...]
+    deducted: tuple[Deduction, ...]
 
     @property
     def ordered(self) -> int:
         """Kopecks of all its orders."""
         return sum(order.amount for order in self.orders)
 
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to write beside what is carried as before."""
+        done = (self.orders, self.recoveries, self.claims, self.payments, self.moved, self.finished, self.deducted)
+        return any(bool(one) for one in done)
+
 
 def compose(facts: CutFacts, money: Money, directory: Directory) -> Draft:
     """Decide a cut. Every kopeck of ``money`` comes out: ordered, carried with its reason, taken as commission or for a debt."""
     lots = _joined(money)
-    debts, debts_after = _claim(lots, money, directory)
-    _take_commission(lots, money.borne, facts.transit)
-    _claim_deficits(lots, debts, debts_after, directory)
-    recoveries = _recover(lots, debts_after, directory)
+    claiming = _claimed(lots, money, facts.transit, directory)
     orders: list[DraftOrder] = []
     carried: list[Carry] = []
     for group in _groups(lots, directory):
@@ -115,106 +138,55 @@ def compose(facts: CutFacts, money: Money, directory: Directory) -> Draft:
             orders.append(decided)
         else:
             carried += [Carry(key=key, lot=lot, reason=decided) for key, lot in group.lots]
+    orders += [_return_order(facts, one, directory) for one in money.backlog.returns if claiming.is_returnable(one)]
     return Draft(
         orders=tuple(orders),
         carried=tuple(carried),
         borne=tuple(money.borne),
-        debts=debts,
-        recoveries=recoveries,
-        debts_after=debts_after,
+        debts=claiming.debts(),
+        recoveries=claiming.recoveries,
+        known=tuple(money.backlog.claims),
+        claims=claiming.told(),
+        payments=tuple(claiming.payments),
+        kept=tuple(claiming.kept),
+        moved=tuple(claiming.moved),
+        finished=tuple(claiming.finished.values()),
+        deducted=tuple(claiming.deducted),
     )
+
+
+def _claimed(lots: dict[LotKey, Lot], money: Money, transit: Transit, directory: Directory) -> Claiming:
+    """Take back what was taken back, and keep back what may be; the cut's lots are what is left to be ordered."""
+    claiming = Claiming(lots, money.carried, money.backlog, directory)
+    claiming.take_corrections(money.taken)
+    claiming.advance_moves()
+    _take_commission(lots, money.borne, transit)
+    claiming.take_deficits()
+    claiming.spend_deposits()
+    claiming.keep_come_back()
+    claiming.offset_own()
+    claiming.net_with_consent()
+    claiming.advance_moves()
+    claiming.take_deductions(money.backlog.deductions)
+    return claiming
 
 
 def _joined(money: Money) -> dict[LotKey, Lot]:
     lots = dict(money.carried)
     for key, fresh in money.fresh.items():
         known = lots.get(key)
-        lots[key] = fresh if known is None else _plus(known, gross=fresh.gross, periods=known.periods | fresh.periods)
+        lots[key] = fresh if known is None else plus(known, gross=fresh.gross, periods=known.periods | fresh.periods)
     return lots
-
-
-def _plus(lot: Lot, **more: object) -> Lot:
-    """Add to a lot's sums; ``periods`` are replaced."""
-    sums = {name: getattr(lot, name) + value for name, value in more.items() if isinstance(value, int)}
-    kept = {name: value for name, value in more.items() if not isinstance(value, int)}
-    return msgspec.structs.replace(lot, **sums, **kept)
-
-
-def _claim(
-    lots: dict[LotKey, Lot], money: Money, directory: Directory
-) -> tuple[dict[int, dict[LotKey, int]], dict[tuple[int, int], int]]:
-    """Take corrections out of their lots; what a lot has not got any more is a debt of its recipient.
-
-    Money of the corrected entry that is of this cut or still carried goes back first: it was never ordered, so nobody's
-    consent is needed.
-    """
-    debts: dict[int, dict[LotKey, int]] = {}
-    after = dict(money.debts)
-    unordered = {key: lot.net for key, lot in money.carried.items()}
-    for one in sorted(money.taken, key=lambda taken: (taken.key, taken.original_cut, taken.space)):
-        back = one.amount
-        if one.original_cut:
-            held = money.carried.get(one.key)
-            own = unordered[one.key] if held is not None and held.since_cut <= one.original_cut else 0
-            back = min(one.amount, own)
-            unordered[one.key] = own - back if own else unordered.get(one.key, 0)
-        lots[one.key] = _plus(lots.get(one.key, Lot()), gross=-one.amount, claimed=one.amount - back)
-        if one.amount > back:
-            recipient = directory.recipient_of(one.key)
-            assert recipient is not None, "money of an unknown payee is never ordered"
-            of_recipient = debts.setdefault(recipient.number, {})
-            of_recipient[one.key] = of_recipient.get(one.key, 0) + one.amount - back
-            place = (recipient.number, one.space)
-            after[place] = after.get(place, 0) + one.amount - back
-    return debts, after
-
-
-def _claim_deficits(
-    lots: dict[LotKey, Lot],
-    debts: dict[int, dict[LotKey, int]],
-    after: dict[tuple[int, int], int],
-    directory: Directory,
-) -> None:
-    """Turn into a debt what a lot lacks for another reason than a counterparty's correction (space 0): a refund to a payer."""
-    for key, lot in lots.items():
-        if lot.net < 0:
-            recipient = directory.recipient_of(key)
-            assert recipient is not None, "money of an unknown payee is never ordered"
-            of_recipient = debts.setdefault(recipient.number, {})
-            of_recipient[key] = of_recipient.get(key, 0) - lot.net
-            place = (recipient.number, 0)
-            after[place] = after.get(place, 0) - lot.net
-            lots[key] = _plus(lot, claimed=-lot.net)
 
 
 def _take_commission(lots: dict[LotKey, Lot], borne: Iterable[Borne], transit: Transit) -> None:
     """Take what is netted out of its lots; the earner's fee account becomes a lot of its own, for an order of its own."""
     for one in borne:
         for key, amount in one.netted.items():
-            lots[key] = _plus(lots[key], commission=amount)
+            lots[key] = plus(lots[key], commission=amount)
         fee = LotKey(ledger_account(AccountKind.FEE, transit, one.earner), 0, False)
         if netted := sum(one.netted.values()):
-            lots[fee] = _plus(lots.get(fee, Lot()), gross=netted)
-
-
-def _recover(lots: dict[LotKey, Lot], debts: dict[tuple[int, int], int], directory: Directory) -> dict[int, dict[LotKey, int]]:
-    """Keep debts back from what their recipients are owed for services, where the lot's contract holds the consent."""
-    kept: dict[int, dict[LotKey, int]] = {}
-    for key in sorted(lots):
-        recipient = directory.recipient_of(key)
-        if recipient is None or class_of(key) is not PurposeClass.SERVICES:
-            continue
-        contract = directory.contract_of(key, recipient)
-        if contract is None or not contract.nets_debts:
-            continue
-        for place in sorted(place for place in debts if place[0] == recipient.number):
-            amount = min(debts[place], lots[key].net)
-            if amount > 0:
-                debts[place] -= amount
-                lots[key] = _plus(lots[key], recovered=amount)
-                of_recipient = kept.setdefault(recipient.number, {})
-                of_recipient[key] = of_recipient.get(key, 0) + amount
-    return kept
+            lots[fee] = plus(lots.get(fee, Lot()), gross=netted)
 
 
 class _Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -282,6 +254,20 @@ def _decide(facts: CutFacts, group: _Group, directory: Directory) -> DraftOrder 
     return form_fault(facts.day, order, directory) or order
 
 
+def _return_order(facts: CutFacts, wanted: Return, directory: Directory) -> DraftOrder:
+    """Return the order that gives a payer money back; the payee's name is sealed, so it is screened when the order leaves."""
+    return DraftOrder(
+        recipient=None,
+        purpose_class=PurposeClass.REFUND,
+        contract=None,
+        priority=ORDINARY_PRIORITY,
+        purpose=wanted.purpose,
+        approvals=approvals_of(facts.day, wanted.amount, Verdict.CLEAR, directory),
+        lots=((LotKey(wanted.account, 0, False), Lot(gross=wanted.amount)),),
+        returns=wanted,
+    )
+
+
 def _may_wait(facts: CutFacts, group: _Group) -> bool:
     """Whether the contract lets a small sum wait beyond today (ПП 253 п. 6); capital repair and fees never wait."""
     if group.contract is None or not group.contract.defers_small or group.purpose_class is not PurposeClass.SERVICES:
@@ -318,6 +304,7 @@ def _purpose_of(facts: CutFacts, group: _Group, directory: Directory) -> str:
 def form_fault(day: date, order: DraftOrder, directory: Directory) -> str:
     """Return what the bank would refuse the order for; the payer's own requisites are checked once, for all."""
     recipient = order.recipient
+    assert recipient is not None, "a return's payee is checked when it is asked for"
     transfer = Transfer(
         key=ON_DEMAND_NUMBER,
         number=ON_DEMAND_NUMBER,

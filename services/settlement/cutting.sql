@@ -5,17 +5,19 @@
 SELECT a.last_cut, a.ordered FROM settlement.aggregator a WHERE a.transit = $1;
 
 -- name: list_chains
--- Every chain of promises of a transit account: where it is cut, and for its clearing account the money confirmed, what recipients
--- owe, and what was taken back of entries cut earlier.
+-- Every chain of promises of a transit account: where it is cut, and for its clearing account the money confirmed, what is owed that
+-- it lacks, what was taken back of entries cut earlier, and what its counterparty keeps for refunds.
 SELECT p.space, p.book, coalesce(r.upto, 0) AS upto, coalesce(r.promised, 0) AS promised, p.last_sequence,
     coalesce(c.amount, 0) AS confirmed,
     coalesce((SELECT sum(d.amount) FROM settlement.debt d WHERE d.transit = p.transit AND d.space = p.space), 0)::bigint AS debt,
-    coalesce((SELECT sum(t.amount) FROM settlement.taken_back t WHERE t.transit = p.transit AND t.space = p.space), 0)::bigint AS taken_back
+    coalesce((SELECT sum(t.amount) FROM settlement.taken_back t WHERE t.transit = p.transit AND t.space = p.space), 0)::bigint
+    + coalesce((SELECT sum(k.amount) FROM settlement.deduction k
+          WHERE k.transit = p.transit AND k.space = p.space AND k.cut IS NOT NULL), 0)::bigint AS taken_back
 FROM settlement.promise p
   LEFT JOIN LATERAL (SELECT g.upto, g.promised FROM settlement.cut_range g
       WHERE g.transit = p.transit AND g.space = p.space AND g.book = p.book ORDER BY g.upto DESC LIMIT 1) r ON true
   LEFT JOIN settlement.confirmed c ON c.transit = p.transit AND c.space = p.space
-WHERE p.transit = $1 ORDER BY p.space, p.book;
+WHERE p.transit = $1 AND p.space > 0 ORDER BY p.space, p.book;
 
 -- name: fetch_links
 -- A chain after a place, at most so many entries, as parallel arrays in order.
@@ -26,8 +28,8 @@ FROM (SELECT u.* FROM settlement.promise_page p
       ORDER BY p.last_sequence, u.sequence LIMIT $5) l;
 
 -- name: list_chain_corrections
--- Every correction of a chain after a place, with what it corrects.
-SELECT k.sequence, k.corrects FROM settlement.promise_correction k
+-- Every correction of a chain after a place, with what it corrects and the promise that it takes back (below nought).
+SELECT k.sequence, k.corrects, k.amount FROM settlement.promise_correction k
 WHERE k.transit = $1 AND k.space = $2 AND k.book = $3 AND k.sequence > $4 ORDER BY k.sequence;
 
 -- name: list_corrections
@@ -94,10 +96,6 @@ ORDER BY j.sequence;
 -- Lots that wait.
 SELECT account, creditor, capital, gross, claimed, commission, recovered, periods, days, sums, reason, since_cut
 FROM settlement.carried WHERE transit = $1 ORDER BY account, creditor, capital;
-
--- name: list_debts
--- What recipients owe, by the clearing account that lacks it.
-SELECT recipient, space, amount FROM settlement.debt WHERE transit = $1 AND amount > 0 ORDER BY recipient, space;
 
 -- name: list_payees
 -- Pairs of recipient and service.

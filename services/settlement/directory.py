@@ -32,7 +32,7 @@ async def fetch_directory(connection: Connection, transit: Transit, day: date) -
         service_names={row["service"]: row["name"] for row in await connection.fetch(_SQL["list_service_names"])},
         contracts=made,
         terms={row["creditor"]: _terms(row, made) for row in await connection.fetch(_SQL["list_terms"], day)},
-        stop_lists=StopLists([_stop_entry(row) for row in await connection.fetch(_SQL["list_stopped"])]),
+        stop_lists=await fetch_stop_lists(connection),
         legal_limits=[msgspec.convert(dict(row), LegalLimit) for row in await connection.fetch(_SQL["list_legal_limits"])],
         approval_limit=await connection.fetchval(_SQL["find_approval_limit"], day),
     )
@@ -59,9 +59,14 @@ async def fetch_payer(connection: Connection, transit: Transit) -> Payer:
     )
 
 
+async def fetch_stop_lists(connection: Connection) -> StopLists:
+    """Read every entry of the stop lists."""
+    return StopLists([_stop_entry(row) for row in await connection.fetch(_SQL["list_stopped"])])
+
+
 async def list_stopped_recipients(connection: Connection, day: date) -> list[int]:
     """Return the recipients that the stop lists hold on a day: nothing is paid to them."""
-    lists = StopLists([_stop_entry(row) for row in await connection.fetch(_SQL["list_stopped"])])
+    lists = await fetch_stop_lists(connection)
     rows = await connection.fetch(_SQL["list_recipients"], day)
     return [row["number"] for row in rows if lists.screen(bank_text(row["name"]), row["inn"], day).verdict is Verdict.STOP]
 

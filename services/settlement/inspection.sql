@@ -3,7 +3,7 @@
 -- name: list_transfers
 -- Orders, the newest first, all or those of a day, a state, a recipient, a register (the one it left in or names in its purpose),
 -- a number, some keys; with the last thing told of each and the bank's own number.
-SELECT o.transfer, o.key, t.account AS transit_account, o.day, o.number, r.code AS recipient, r.name AS recipient_name,
+SELECT o.transfer, o.key, t.account AS transit_account, o.day, o.number, y.code AS recipient, y.name AS recipient_name,
     o.class AS purpose_class, o.amount AS amount_kopecks, o.purpose, o.state, o.approvals_needed,
     (SELECT count(*) FROM settlement.approval a WHERE a.transfer = o.transfer)::int AS approvals,
     coalesce(g.transit || '-' || to_char(g.day, 'YYMMDD') || '-' || g.ordinal, '') AS register,
@@ -12,27 +12,26 @@ SELECT o.transfer, o.key, t.account AS transit_account, o.day, o.number, r.code 
     EXISTS (SELECT FROM settlement.reissue_due d WHERE d.transfer = o.transfer) AS awaits_reissue
 FROM settlement.transfer_order o
   JOIN reference.transit_account t ON t.transit = o.transit
-  JOIN reference.recipient r ON r.recipient = o.recipient
+  JOIN settlement.order_payee y ON y.transfer = o.transfer
   JOIN settlement.cut c ON c.cut = o.cut
   LEFT JOIN settlement.register g ON g.register = o.register
   LEFT JOIN LATERAL (SELECT l.at, l.reason FROM settlement.order_history l WHERE l.transfer = o.transfer ORDER BY l.nth DESC LIMIT 1) h
     ON true
   LEFT JOIN LATERAL (SELECT l.bank_number, l.bank_day FROM settlement.order_history l
       WHERE l.transfer = o.transfer AND l.bank_number <> '' ORDER BY l.nth DESC LIMIT 1) b ON true
-WHERE ($1::date IS NULL OR o.day = $1) AND ($2::smallint IS NULL OR o.state = $2) AND ($3::text IS NULL OR r.code = $3)
+WHERE ($1::date IS NULL OR o.day = $1) AND ($2::smallint IS NULL OR o.state = $2) AND ($3::text IS NULL OR y.code = $3)
   AND ($4::int IS NULL OR (g.transit = $4 AND g.day = $5 AND g.ordinal = $6) OR (c.transit = $4 AND c.day = $5 AND c.ordinal = $6))
   AND ($7::int IS NULL OR o.number = $7) AND ($8::text[] IS NULL OR o.key = ANY ($8))
 ORDER BY o.day DESC, o.transit, o.number DESC LIMIT $9;
 
 -- name: fetch_particulars
 -- What else an order was made with, the chain of reissues it stands in, and its register on its way to the bank.
-SELECT q.version AS requisites, q.bank_account, q.bic, p.name AS payee_name, p.inn, coalesce(k.code, '') AS contract,
+SELECT o.requisites, q.bank_account, q.bic, q.name AS payee_name, q.inn, coalesce(k.code, '') AS contract,
     o.priority, o.made_at, o.cut, coalesce(e.key, '') AS reissues, coalesce(n.key, '') AS reissued_by,
     coalesce(d.reason, '') AS reissue_reason, coalesce(d.same_requisites, false) AS same_requisites,
     coalesce(s.signer, '') AS signer, s.signed_at, x.state AS delivery, coalesce(x.reason, '') AS delivery_reason
 FROM settlement.transfer_order o
-  JOIN reference.recipient p ON p.recipient = o.recipient
-  JOIN reference.requisites q ON q.recipient = o.recipient AND q.version = o.requisites
+  JOIN settlement.order_payee q ON q.transfer = o.transfer
   LEFT JOIN settlement.contract k ON k.contract = o.contract
   LEFT JOIN settlement.transfer_order e ON e.transfer = o.reissues
   LEFT JOIN settlement.transfer_order n ON n.reissues = o.transfer

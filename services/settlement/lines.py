@@ -16,8 +16,9 @@ from schemas.ids import Transit
 from schemas.transfer import PurposeClass
 from services.settlement.directory import fetch_directory
 from services.settlement.lots import Directory, Lot, LotKey
-from services.settlement.orders import SettlementBroken, part_of
+from services.settlement.orders import SettlementBroken
 from services.settlement.planning import Range, lot_key, passages, payment_commission
+from services.settlement.reissues import part_of
 
 _SQL = load_statements("services/settlement/registers.sql")
 _ORDERS = load_statements("services/settlement/orders.sql")
@@ -65,6 +66,7 @@ class OrderRegister(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Order(msgspec.Struct, frozen=True, kw_only=True):
+    key: str
     transit: Transit
     amount: int
     purpose_class: PurposeClass
@@ -100,6 +102,7 @@ async def _fetch_order(connection: Connection, key: str) -> _Order:
         raise LookupError(f"no order {key}")
     parts = [part_of(part) for part in await connection.fetch(_ORDERS["list_parts"], row["transfer"])]
     return _Order(
+        key=key,
         transit=row["transit"],
         amount=row["amount"],
         purpose_class=PurposeClass(row["class"]),
@@ -109,6 +112,9 @@ async def _fetch_order(connection: Connection, key: str) -> _Order:
 
 
 async def _iterate(connection: Connection, order: _Order) -> AsyncIterator[RegisterLine]:
+    if order.purpose_class is PurposeClass.REFUND:
+        yield await _returned_line(connection, order)
+        return
     first = min(lot.since_cut for lot in order.parts.values())
     between = (order.transit, first, order.last_cut)
     by_cut: dict[int, list[Range]] = {}
@@ -119,8 +125,9 @@ async def _iterate(connection: Connection, order: _Order) -> AsyncIterator[Regis
         directory = await fetch_directory(connection, order.transit, day)
         own = {key for key, lot in order.parts.items() if lot.since_cut <= cut}
         accounts = sorted({key.account for key in own})
-        for line in payable_lines(await connection.fetch(_SQL["list_taken_lines"], cut, accounts), {}, own, directory):
-            yield line
+        for statement in ("list_taken_lines", "list_moved_lines"):
+            for line in payable_lines(await connection.fetch(_SQL[statement], cut, accounts), {}, own, directory):
+                yield line
         for arguments in passages(order.transit, by_cut.get(cut, ())):
             payments = await _payments(connection, arguments, cut, directory)
             if order.purpose_class is PurposeClass.FEE:
@@ -129,6 +136,23 @@ async def _iterate(connection: Connection, order: _Order) -> AsyncIterator[Regis
                 lines = payable_lines(await connection.fetch(_SQL["list_lines"], *arguments, accounts), payments, own, directory)
             for line in lines:
                 yield line
+
+
+async def _returned_line(connection: Connection, order: _Order) -> RegisterLine:
+    """Return the one line of a return to a payer: the entry whose money goes back."""
+    row = await connection.fetchrow(_SQL["find_returned"], order.key)
+    return RegisterLine(
+        book=row["book"],
+        sequence=row["sequence"],
+        space=row["space"],
+        external_id=row["external_id"],
+        account_number=masked(row["account_number"] or ""),
+        value_date=row["value_date"],
+        service="",
+        period=0,
+        gross=row["amount"],
+        commission=0,
+    )
 
 
 async def _payments(

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import msgspec
 
 from ledger.chart import AccountKind, parts_of
-from schemas.ids import LedgerAccount, Transit
+from schemas.ids import Book, LedgerAccount, Transit
+from schemas.ids import Sequence as Place
 from schemas.transfer import BankParty, PurposeClass
 from services.settlement.rules.commission import CommissionTerms
 from services.settlement.rules.screening import LegalLimit, StopLists
@@ -65,13 +66,14 @@ class Lot(msgspec.Struct, frozen=True, kw_only=True):
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """A correction's leg of an entry that a cut holds (``original_cut``, 0: this one): kopecks taken back from a lot, above zero.
 
-    ``space`` is the clearing account whose promise was taken back.
+    ``space`` is the clearing account whose promise was taken back, ``at`` the correction's (book, sequence).
     """
 
     key: LotKey
     space: int
     original_cut: int
     amount: int
+    at: tuple[Book, Place]
 
 
 class Borne(msgspec.Struct, frozen=True, kw_only=True):

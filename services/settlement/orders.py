@@ -26,14 +26,14 @@ from ledger.statements import load_statements
 from schemas import ids
 from schemas.journal import JournalEntry
 from schemas.outcome import AppendStatus
-from schemas.transfer import PurposeClass, TransferState
-from services.settlement.composing import CutFacts, Draft, DraftOrder, approvals_of, compose, form_fault
+from schemas.transfer import TransferState
+from services.settlement.claim_writing import write_claims
+from services.settlement.composing import CutFacts, Draft, DraftOrder, compose
 from services.settlement.directory import fetch_directory
-from services.settlement.lots import Directory, Lot, LotKey
 from services.settlement.news import TOLD, Happened, tell_recipients
 from services.settlement.planning import Plan, money_left, plan_cut
+from services.settlement.reissues import list_reissues
 from services.settlement.rules.numbering import order_counter, order_number, register_number
-from services.settlement.rules.screening import Verdict
 
 _SQL = load_statements("services/settlement/orders.sql")
 _CUT = load_statements("services/settlement/cutting.sql")
@@ -94,8 +94,8 @@ async def make_orders(connection: Connection, transit: ids.Transit, now: datetim
         ordinal = await connection.fetchval(_SQL["next_ordinal"], transit, day)
         facts = CutFacts(transit=transit, day=day, moment=now, register=register_number(transit, day, ordinal))
         draft = compose(facts, plan.money, directory)
-        reissues = await _reissues(connection, transit, day, directory)
-        if not (plan.ranges or plan.corrections or draft.orders or draft.recoveries or reissues):
+        reissues = await list_reissues(connection, transit, day, directory, draft.kept)
+        if not (plan.ranges or plan.corrections or draft.changes or reissues):
             return CutReport(cut=None, orders=(), ordered=0, carried=sum(one.lot.net for one in draft.carried))
         draft = msgspec.structs.replace(draft, orders=(*draft.orders, *reissues))
         try:
@@ -104,47 +104,6 @@ async def make_orders(connection: Connection, transit: ids.Transit, now: datetim
         except _Overtaken:
             continue
     raise AggregatorBusy(f"transit account {transit}: overtaken {ATTEMPTS_MAX} times")
-
-
-async def _reissues(connection: Connection, transit: ids.Transit, day: date, directory: Directory) -> tuple[DraftOrder, ...]:
-    """Return new orders for money that came back: one to one, once the recipient has other requisites or the same may be tried.
-
-    The purpose stays: it names the register that holds the lines. Requisites that the bank would refuse pay nothing: one order
-    of that kind would keep its whole register from leaving.
-    """
-    made = []
-    for row in await connection.fetch(_SQL["list_reissue_due"], transit):
-        recipient = directory.recipients[row["recipient"]]
-        other = (recipient.account, recipient.bic) != (row["bank_account"], row["bic"])
-        screening = directory.stop_lists.screen(recipient.name, recipient.inn, day)
-        if not recipient.version or screening.verdict is Verdict.STOP or not (other or row["same_requisites"]):
-            continue
-        lots = tuple([part_of(part) for part in await connection.fetch(_SQL["list_parts"], row["transfer"])])
-        amount = sum(lot.net for _, lot in lots)
-        order = DraftOrder(
-            recipient=recipient,
-            purpose_class=PurposeClass(row["class"]),
-            contract=row["contract"],
-            priority=row["priority"],
-            purpose=row["purpose"],
-            approvals=approvals_of(day, amount, screening.verdict, directory),
-            lots=lots,
-            reissues=row["transfer"],
-        )
-        if not form_fault(day, order, directory):
-            made.append(order)
-    return tuple(made)
-
-
-def part_of(row: Any) -> tuple[LotKey, Lot]:
-    """Turn a row of settlement.order_part into the lot that it was."""
-    return LotKey(row["account"], row["creditor"], row["capital"]), Lot(
-        gross=row["gross"],
-        claimed=row["claimed"],
-        commission=row["commission"],
-        recovered=row["recovered"],
-        since_cut=row["since_cut"],
-    )
 
 
 async def add_history(connection: Connection, transfer: int, step: Step) -> None:
@@ -200,6 +159,8 @@ class _Writing:
         keys = await self._order_keys(draft, words)
         transfers = await self._add_orders(cut, draft.orders, keys)
         await self._add_carried(cut, draft)
+        if not await write_claims(connection, draft, facts, cut):
+            raise _Overtaken
         entries = [*_entries_beside(facts, draft, f"{words}-{facts.transit}-{cut}")]
         entries += [
             order_created(self._occasion(f"order/{key}/created"), _postings(order))
@@ -249,7 +210,7 @@ class _Writing:
         last = await self._connection.fetchval(_SQL["last_number"], facts.transit, facts.day)
         first = order_counter(str(last)) + 1 if last else 1
         return tuple(
-            f"{words}-{facts.transit}-{facts.day:%Y%m%d}-{order.recipient.number}-{order.purpose_class.value}-{_mark(order)}"
+            f"{words}-{facts.transit}-{facts.day:%Y%m%d}-{_payee_word(order)}-{order.purpose_class.value}-{_mark(order)}"
             f"-{order_number(number)}"
             for number, order in enumerate(draft.orders, start=first)
         )
@@ -261,18 +222,18 @@ class _Writing:
                 key,
                 int(key.rpartition("-")[2]),
                 order.reissues,
-                order.recipient.number,
-                order.recipient.version,
+                *order.payee[:2],
                 order.purpose_class.value,
                 order.contract,
                 order.amount,
                 order.purpose,
                 order.priority,
                 order.approvals,
+                order.returns.request if order.returns else None,
             )
             for key, order in zip(keys, orders, strict=True)
         ]
-        columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * 11
+        columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * 12
         made = await self._connection.fetch(_SQL["add_orders"], facts.transit, facts.day, cut, facts.moment, *columns)
         numbers = {row["key"]: row["transfer"] for row in made}
         parts = [
@@ -305,8 +266,6 @@ class _Writing:
             sums = (lot.gross, lot.claimed, lot.commission, lot.recovered, lot.net)
             dated = (sorted(lot.periods), [one.day for one in days], [one.amount for one in days])
             await connection.execute(_SQL["add_carried"], facts.transit, *key, *sums, *dated, reason, lot.since_cut or cut)
-        for (recipient, space), amount in sorted(draft.debts_after.items()):
-            await connection.execute(_SQL["set_debt"], facts.transit, recipient, space, amount)
 
     async def _move(self, cut: int, draft: Draft) -> None:
         """Close the cut; what is ordered never passes the money confirmed, at the very place of the last entry in book 0."""
@@ -321,8 +280,15 @@ class _Writing:
 
 def _mark(order: DraftOrder) -> str:
     """Return a few letters that are others for another sum or account to be paid."""
-    told = f"{order.amount}/{order.recipient.account}/{order.recipient.bic}"
+    _, _, account, bic = order.payee
+    told = f"{order.amount}/{account}/{bic}"
     return sha256(told.encode()).hexdigest()[:8]
+
+
+def _payee_word(order: DraftOrder) -> str:
+    """Return the number of the recipient, or of the return to a payer, for the order's key."""
+    recipient, *_ = order.payee
+    return f"r{order.returns.request}" if order.returns else str(recipient)
 
 
 def _postings(order: DraftOrder) -> Iterable[tuple[ids.LedgerAccount, int]]:

@@ -41,12 +41,12 @@ FROM unnest($3::int[], $4::smallint[], $5::bigint[], $6::bigint[], $7::bigint[])
 -- name: add_orders
 -- Its orders.
 INSERT INTO settlement.transfer_order (key, transit, day, number, cut, reissues, recipient, requisites, class, contract, amount,
-    purpose, priority, made_at, approvals_needed, state)
+    purpose, priority, made_at, approvals_needed, state, request)
 SELECT o.key, $1, $2, o.number, $3, o.reissues, o.recipient, o.requisites, o.class, o.contract, o.amount, o.purpose, o.priority, $4,
-    o.approvals, CASE WHEN o.approvals > 0 THEN 0 ELSE 1 END
+    o.approvals, CASE WHEN o.approvals > 0 THEN 0 ELSE 1 END, o.request
 FROM unnest($5::text[], $6::int[], $7::bigint[], $8::int[], $9::int[], $10::text[], $11::int[], $12::bigint[], $13::text[],
-    $14::smallint[], $15::smallint[]) AS o(key, number, reissues, recipient, requisites, class, contract, amount, purpose, priority,
-    approvals)
+    $14::smallint[], $15::smallint[], $16::bigint[]) AS o(key, number, reissues, recipient, requisites, class, contract, amount,
+    purpose, priority, approvals, request)
 RETURNING key, transfer;
 
 -- name: add_parts
@@ -73,20 +73,27 @@ INSERT INTO settlement.carried (transit, account, creditor, capital, gross, clai
     sums, reason, since_cut)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14);
 
--- name: set_debt
--- What a recipient owes after the cut, for one clearing account.
-INSERT INTO settlement.debt AS d (transit, recipient, space, amount) VALUES ($1, $2, $3, $4)
-ON CONFLICT ON CONSTRAINT debt_key DO UPDATE SET amount = excluded.amount;
-
 -- name: list_reissue_due
--- Orders whose money came back and is not paid anew, with the account that they were paid to. One of which the bank also said that
--- it paid (4 EXECUTED, 7 RETURNED) waits until a person has resolved that: paid anew, its money could leave twice.
-SELECT d.transfer, d.same_requisites, o.recipient, o.requisites, o.class, o.contract, o.purpose, o.priority, q.bank_account, q.bic
+-- Orders whose money came back and is not paid anew, with the account that they were paid to, and of returns their newest payee. One
+-- of which the bank also said that it paid (4 EXECUTED, 7 RETURNED) waits until a person has resolved that: paid anew, its money could
+-- leave twice.
+SELECT d.transfer, d.same_requisites, o.recipient, o.requisites, o.class, o.contract, o.purpose, o.priority, q.bank_account, q.bic,
+    o.request, r.book, r.sequence, y.version AS payee_version, y.bank_account AS payee_account, y.bic AS payee_bic
 FROM settlement.reissue_due d JOIN settlement.transfer_order o USING (transfer)
-  JOIN reference.requisites q ON q.recipient = o.recipient AND q.version = o.requisites
+  JOIN settlement.order_payee q ON q.transfer = o.transfer
+  LEFT JOIN settlement.return_request r ON r.request = o.request
+  LEFT JOIN LATERAL (SELECT p.version, p.bank_account, p.bic FROM settlement.return_payee p WHERE p.request = o.request
+      ORDER BY p.version DESC LIMIT 1) y ON true
 WHERE o.transit = $1 AND NOT EXISTS (SELECT FROM settlement.parked_result p
     WHERE p.key = o.key AND p.resolved_at IS NULL AND convert_from(p.content, 'UTF8')::jsonb ->> 'state' IN ('4', '7'))
 ORDER BY d.transfer;
+
+-- name: list_parts_left
+-- The parts of an order whose money came back, and what cuts kept of each.
+SELECT p.account, p.creditor, p.capital, p.gross, p.claimed, p.commission, p.recovered, p.since_cut,
+    coalesce((SELECT sum(k.amount) FROM settlement.reissue_kept k WHERE k.transfer = p.transfer AND k.account = p.account
+        AND k.creditor = p.creditor AND k.capital = p.capital), 0)::bigint AS kept
+FROM settlement.order_part p WHERE p.transfer = $1 ORDER BY p.account, p.creditor, p.capital;
 
 -- name: list_parts
 -- The parts of an order.
@@ -102,10 +109,12 @@ DELETE FROM settlement.reissue_due WHERE transfer = $1 RETURNING transfer;
 UPDATE settlement.aggregator SET last_cut = $2, ordered = ordered + $3 WHERE transit = $1 RETURNING ordered;
 
 -- name: fetch_confirmed_at_head
--- Money confirmed on a transit account at the head of book 0: as folded, and what the consumer has not come to yet.
-SELECT (coalesce((SELECT sum(c.amount) FROM settlement.confirmed c WHERE c.transit = $1), 0) + coalesce((
+-- Money confirmed on a transit account at the head of book 0: as folded, and what the consumer has not come to yet. It is a believed
+-- line's cash against a clearing account or a receivable: a cover, a debt paid, or their corrections.
+SELECT (coalesce((SELECT sum(c.cash) FROM settlement.confirmed c WHERE c.transit = $1), 0) + coalesce((
     SELECT sum(u.amount) FROM ledger.journal j CROSS JOIN LATERAL unnest(j.accounts, j.amounts) AS u(account, amount)
     WHERE j.book = 0 AND j.sequence > coalesce((SELECT r.sequence FROM read_model.cursor r
           WHERE r.consumer = 'settlement' AND r.book = 0), 0)
       AND j.transit = $1 AND u.account = (1::bigint << 56) + ($1::bigint << 40)
-      AND EXISTS (SELECT FROM unnest(j.accounts) AS one WHERE one >> 40 = (2 << 16) + $1::int)), 0))::bigint;
+      AND EXISTS (SELECT FROM unnest(j.accounts) AS one
+          WHERE one >> 40 = (2 << 16) + $1::int OR one >> 40 = (9 << 16) + $1::int)), 0))::bigint;

@@ -17,6 +17,7 @@ from ledger.feed import Connection
 from ledger.statements import load_statements
 from schemas.ids import Transit
 from services.calendar import is_working_day
+from services.sealing import NotUnsealed, Sealer
 from services.settlement.orders import AggregatorBusy, CutReport, SettlementBroken, make_orders
 from services.settlement.registers import RegisterFaulty, send_registers
 from services.settlement.rules.numbering import NumbersExhausted
@@ -31,7 +32,7 @@ CUTS_MAX = 10
 LOOK_BACK_DAYS = 1
 """A cut that was due while nothing ran is made up for within so many days; the next one takes its money anyway."""
 
-REFUSALS = (SettlementBroken, AggregatorBusy, RegisterFaulty, NumbersExhausted, LookupError)
+REFUSALS = (SettlementBroken, AggregatorBusy, RegisterFaulty, NumbersExhausted, NotUnsealed, LookupError)
 """What a person must look at, or the next turn makes up for: nothing was written."""
 
 _log = structlog.get_logger("kopeck.settlement")
@@ -84,21 +85,27 @@ async def cut_all(connection: Connection, transit: Transit, now: datetime) -> tu
     return tuple(reports)
 
 
-async def settle_now(connection: Connection, now: datetime) -> tuple[CutReport, ...]:
-    """Cut every transit account and send what is approved: the end of a day, by hand; the cuts made."""
+async def settle_now(connection: Connection, now: datetime, sealer: Sealer | None = None) -> tuple[CutReport, ...]:
+    """Cut every transit account and send what is approved: the end of a day, by hand; the cuts made.
+
+    Returns to payers leave only with a ``sealer`` (registers.py).
+    """
     reports: list[CutReport] = []
     for pace in await list_paces(connection):
         reports += await cut_all(connection, pace.transit, now)
-        await send_registers(connection, pace.transit, now)
+        await send_registers(connection, pace.transit, now, sealer)
     return tuple(reports)
 
 
-async def keep_settling(dsn: str, clock: Callable[[], datetime], stop: asyncio.Event, *, every_s: int = 0) -> None:
+async def keep_settling(
+    dsn: str, clock: Callable[[], datetime], stop: asyncio.Event, *, every_s: int = 0, sealer: Sealer | None = None
+) -> None:
     """Cut at the times due and send what is approved until ``stop`` is set; a server that does not answer is asked again.
 
-    With ``every_s`` a cut is made so often as well: for a demo, where nobody waits for the bank's hours.
+    With ``every_s`` a cut is made so often as well: for a demo, where nobody waits for the bank's hours. Returns to payers leave
+    only with a ``sealer`` (registers.py).
     """
-    keeper = _Keeper(dsn, timedelta(seconds=every_s))
+    keeper = _Keeper(dsn, timedelta(seconds=every_s), sealer)
     period_s = min(SETTLE_PERIOD_S, every_s or SETTLE_PERIOD_S)
     while not stop.is_set():
         try:
@@ -112,8 +119,9 @@ async def keep_settling(dsn: str, clock: Callable[[], datetime], stop: asyncio.E
 class _Keeper:
     """Remembers when each transit account was last cut or tried to be."""
 
-    def __init__(self, dsn: str, every: timedelta) -> None:
+    def __init__(self, dsn: str, every: timedelta, sealer: Sealer | None) -> None:
         self._dsn = dsn
+        self._sealer = sealer
         self._every = every
         self._tried: dict[Transit, datetime] = {}
 
@@ -137,5 +145,5 @@ class _Keeper:
             self._tried[pace.transit] = now
             for report in await cut_all(connection, pace.transit, now):
                 _log.info("cut_made", transit=pace.account, cut=report.cut, ordered=report.ordered)
-        for register in await send_registers(connection, pace.transit, now):
+        for register in await send_registers(connection, pace.transit, now, self._sealer):
             _log.info("register_sent", transit=pace.account, register=register)

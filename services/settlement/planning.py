@@ -5,6 +5,7 @@ writing compares the last cut and the money confirmed under the aggregator's loc
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,17 +16,17 @@ from ledger.feed import Connection
 from ledger.statements import load_statements
 from schemas.ids import Book, LedgerAccount, PayeeNumber, Transit
 from schemas.ids import Sequence as Place
+from services.settlement.backlots import THIS_CUT
 from services.settlement.composing import Money
 from services.settlement.funding import Chain, furthest_funded
 from services.settlement.lots import Borne, DaySum, Directory, Lot, LotKey, Taken
+from services.settlement.moves import read_backlog
 from services.settlement.rules.commission import CommissionLeg, commission_parts
 
 _SQL = load_statements("services/settlement/cutting.sql")
 
 ENTRIES_MAX = 300_000
 """How far ahead of its last place one cut looks in a chain; what lies beyond is left to the next."""
-PAST_CLEARING = 0
-"""The space of what is credited to payables past any clearing (consumer.sql)."""
 PASSAGE_ENTRIES = 10_000
 
 
@@ -109,21 +110,29 @@ class _Links(NamedTuple):
 
 
 async def _links(connection: Connection, transit: Transit, row: Mapping[str, Any]) -> _Links:
-    """Read a chain after the place to which it is cut. An entry that is known to be taken back promises nothing, nor does what
-    takes it back: whether the other half of the pair is funded yet does not matter."""
+    """Read a chain after the place to which it is cut. What is known to be taken back of an entry is not promised by it, nor is
+    anything by what takes it back: whether the other half of the pair is funded yet does not matter."""
     arguments = (transit, row["space"], row["book"], row["upto"], ENTRIES_MAX)
     links = await connection.fetchrow(_SQL["fetch_links"], *arguments)
     sequences, amounts, moments = links["sequences"] or [], links["amounts"] or [], links["moments"] or []
-    corrections: list[tuple[Place, Place]] = []
-    # Past any clearing what is corrected may stand in another chain: debits only, they need no money.
-    if row["space"] != PAST_CLEARING:
-        # However far ahead a correction stands: money that is known to be taken back does not leave.
-        known = await connection.fetch(_SQL["list_chain_corrections"], transit, row["space"], row["book"], row["upto"])
-        corrections = [(one["sequence"], one["corrects"]) for one in known]
+    # However far ahead a correction stands: money that is known to be taken back does not leave.
+    known = await connection.fetch(_SQL["list_chain_corrections"], transit, row["space"], row["book"], row["upto"])
+    corrections = [(one["sequence"], one["corrects"]) for one in known]
     if corrections:
-        undone = {place for pair in corrections for place in pair}
-        amounts = [0 if sequence in undone else amount for sequence, amount in zip(sequences, amounts, strict=True)]
+        less: dict[Place, int] = {}
+        for one in known:
+            less[one["corrects"]] = less.get(one["corrects"], 0) + one["amount"]
+        correcting = {sequence for sequence, _ in corrections}
+        amounts = [
+            0 if sequence in correcting else amount + less.get(sequence, 0)
+            for sequence, amount in zip(sequences, amounts, strict=True)
+        ]
     return _Links(chain=Chain(book=row["book"], sequences=sequences, amounts=amounts, moments=moments), corrections=corrections)
+
+
+def _takes(ranges: Iterable[Range], space: int, book: Book, sequence: Place) -> bool:
+    """Whether an entry lies in a range."""
+    return any((one.space, one.book) == (space, book) and one.after < sequence <= one.upto for one in ranges)
 
 
 async def plan_cut(connection: Connection, transit: Transit, directory: Directory) -> Plan:
@@ -135,6 +144,10 @@ async def plan_cut(connection: Connection, transit: Transit, directory: Director
     undone: dict[Book, list[Place]] = {}
     for one in of_this_cut:
         undone.setdefault(one.book, []).append(one.corrects)
+    backlog = await read_backlog(connection, transit, partial(_takes, ranges), directory)
+    for move in backlog.moves:
+        if move.takes and move.origin_cut == THIS_CUT and not move.origin_moves:
+            undone.setdefault(move.origin[0], []).append(move.origin[1])
     return Plan(
         transit=transit,
         last_cut=last["last_cut"] if last else 0,
@@ -145,9 +158,7 @@ async def plan_cut(connection: Connection, transit: Transit, directory: Director
             fresh=await _sum_ranges(connection, transit, ranges, directory),
             taken=await _taken(connection, transit, corrections, directory),
             borne=await _list_borne(connection, passages(transit, ranges), undone, directory),
-            debts={
-                (row["recipient"], row["space"]): row["amount"] for row in await connection.fetch(_SQL["list_debts"], transit)
-            },
+            backlog=backlog,
         ),
     )
 
@@ -191,7 +202,8 @@ async def _taken(
     for row in await connection.fetch(_SQL["list_correction_legs"], transit, *places) if by_place else ():
         one = by_place[row["book"], row["sequence"]]
         key = lot_key(row, directory)
-        taken.append(Taken(key=key, space=one.space, original_cut=one.original_cut, amount=row["amount"]))
+        place = (one.book, one.sequence)
+        taken.append(Taken(key=key, space=one.space, original_cut=one.original_cut, amount=row["amount"], at=place))
     return tuple(taken)
 
 

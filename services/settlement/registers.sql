@@ -1,21 +1,29 @@
 -- Registers of orders on their way to the bank, and registers of the payments that an order pays.
 
 -- name: list_cuts_to_send
--- Cuts of a transit account since a day that have approved orders not sent yet, but for some recipients, the oldest first, and
--- whether the register's place is free.
+-- Cuts of a transit account since a day that have approved orders not sent yet, but for some recipients, and of returns to payers
+-- those given ($4), the oldest first, and whether the register's place is free.
 SELECT c.cut, c.day, c.ordinal,
     NOT EXISTS (SELECT FROM settlement.register r WHERE r.transit = c.transit AND r.day = c.day AND r.ordinal = c.ordinal) AS is_free
 FROM settlement.cut c
 WHERE c.transit = $1 AND c.day >= $2 AND EXISTS (SELECT FROM settlement.transfer_order o
-    WHERE o.cut = c.cut AND o.state = 1 AND o.register IS NULL AND o.recipient <> ALL ($3::int[])) ORDER BY c.cut;
+    WHERE o.cut = c.cut AND o.state = 1 AND o.register IS NULL AND (o.request IS NULL AND o.recipient <> ALL ($3::int[]) OR o.transfer = ANY ($4::bigint[])))
+ORDER BY c.cut;
 
 -- name: list_orders_to_send
 -- Approved orders of a cut, locked, with the requisites they were made with.
-SELECT o.transfer, o.key, o.number, o.day, o.amount, o.purpose, o.class, o.priority, r.name, r.inn, r.kpp, q.bank_account, q.bic, q.kbk,
+SELECT o.transfer, o.key, o.number, o.day, o.amount, o.purpose, o.class, o.priority, q.name, q.inn, q.kpp, q.bank_account, q.bic, q.kbk,
     q.oktmo
-FROM settlement.transfer_order o JOIN reference.recipient r USING (recipient)
-  JOIN reference.requisites q ON q.recipient = o.recipient AND q.version = o.requisites
-WHERE o.cut = $1 AND o.state = 1 AND o.register IS NULL AND o.recipient <> ALL ($3::int[]) ORDER BY o.number LIMIT $2 FOR UPDATE OF o;
+FROM settlement.transfer_order o JOIN settlement.order_payee q ON q.transfer = o.transfer
+WHERE o.cut = $1 AND o.state = 1 AND o.register IS NULL AND (o.request IS NULL AND o.recipient <> ALL ($3::int[]) OR o.transfer = ANY ($4::bigint[]))
+ORDER BY o.number LIMIT $2 FOR UPDATE OF o;
+
+-- name: list_returns_to_send
+-- Approved returns to payers since a day that have not left, with their payees' sealed names.
+SELECT o.transfer, o.key, o.number, o.day, o.amount, o.purpose, o.class, o.priority, o.request, y.sealed_name, y.inn, y.kpp,
+    y.bank_account, y.bic, '' AS kbk, '' AS oktmo FROM settlement.transfer_order o
+  JOIN settlement.return_payee y ON y.request = o.request AND y.version = o.requisites
+WHERE o.transit = $1 AND o.day >= $2 AND o.state = 1 AND o.register IS NULL ORDER BY o.transfer;
 
 -- name: add_register
 -- A register that leaves.
@@ -68,9 +76,31 @@ ORDER BY j.sequence, u.place;
 SELECT cut, day FROM settlement.cut WHERE transit = $1 AND cut BETWEEN $2 AND $3 ORDER BY cut;
 
 -- name: list_undone
--- Entries of a cut in a book that corrections beyond its ranges take back.
+-- Entries of a cut in a book that corrections beyond its ranges, or moves that the same cut took, take back.
 SELECT k.corrects FROM settlement.taken_back t JOIN settlement.promise_correction k USING (transit, space, book, sequence)
-WHERE t.cut = $1 AND t.original_cut = $1 AND t.book = $2 ORDER BY k.corrects;
+WHERE t.cut = $1 AND t.original_cut = $1 AND t.book = $2
+UNION
+SELECT m.origin FROM settlement.moved t JOIN settlement.move m USING (transit, book, sequence)
+WHERE t.cut = $1 AND t.amount < 0 AND t.original_cut = 0 AND m.origin_book = $2 ORDER BY 1;
+
+-- name: list_moved_lines
+-- What a cut took of moves for some payable accounts, posting by posting; below nought what was taken back.
+SELECT j.book, j.sequence, j.kind, j.personal_account, j.external_id, j.space, 0 AS chain, j.channel, j.event_at, j.value_date,
+    a.number AS account_number, u.account, coalesce(c.creditor, 0) AS creditor, coalesce(c.pool = 1, false) AS capital,
+    coalesce(c.period, 0) AS period, p.service, t.amount
+FROM settlement.moved t JOIN ledger.journal j ON j.book = t.book AND j.sequence = t.sequence
+  CROSS JOIN LATERAL (SELECT j.accounts[t.place] AS account, j.lines[t.place] AS line) u
+  LEFT JOIN reference.charge c ON c.personal_account = j.personal_account AND c.line = u.line
+  LEFT JOIN reference.personal_account a ON a.personal_account = j.personal_account
+  LEFT JOIN reference.payee p ON p.payee = (u.account & 1099511627775)
+WHERE t.cut = $1 AND u.account = ANY ($2::bigint[]) ORDER BY j.book, j.sequence, t.place, t.original_cut;
+
+-- name: find_returned
+-- The entry whose money an order gives back to its payer.
+SELECT j.book, j.sequence, j.space, j.external_id, j.value_date, a.number AS account_number, o.amount
+FROM settlement.transfer_order o JOIN settlement.return_request q ON q.request = o.request
+  JOIN ledger.journal j ON j.book = q.book AND j.sequence = q.sequence
+  LEFT JOIN reference.personal_account a ON a.personal_account = j.personal_account WHERE o.key = $1;
 
 -- name: list_taken_lines
 -- What a cut took back of some payable accounts, entry by entry.

@@ -13,10 +13,11 @@ SELECT pg_advisory_xact_lock(hashtextextended('settlement.movement/' || $1::text
 SELECT EXISTS (SELECT FROM settlement.movement WHERE transit = $1 AND bank_id = $2);
 
 -- name: find_known
--- Of lines of an account's statement: those taken before, and the counterparties that a recipient has or had as its account.
+-- Of lines of an account's statement: those taken before, and the counterparties that a recipient or a payer has or had as its account.
 SELECT ARRAY (SELECT m.bank_id FROM settlement.movement m
               WHERE m.transit = (SELECT t.transit FROM reference.transit_account t WHERE t.account = $1) AND m.bank_id = ANY ($2::text[])) AS taken,
-    ARRAY (SELECT DISTINCT q.bank_account FROM reference.requisites q WHERE q.bank_account = ANY ($3::text[])) AS paid;
+    ARRAY (SELECT q.bank_account FROM reference.requisites q WHERE q.bank_account = ANY ($3::text[])
+           UNION SELECT y.bank_account FROM settlement.return_payee y WHERE y.bank_account = ANY ($3::text[])) AS paid;
 
 -- name: list_candidates
 -- Orders of a transit account by number, ours or the bank's own that it told, by sum and the payee's account, dated since a day;
@@ -25,7 +26,7 @@ SELECT o.transfer, o.key, o.day, o.state, o.number = ANY ($2::int[]) AS is_ours,
     EXISTS (SELECT FROM settlement.movement m WHERE m.transfer = o.transfer AND m.is_credit = $6) AS is_lined,
     EXISTS (SELECT FROM settlement.order_history h WHERE h.transfer = o.transfer AND h.state = 4 AND h.bank_day = $8) AS is_told_of
 FROM settlement.transfer_order o
-  JOIN reference.requisites q ON q.recipient = o.recipient AND q.version = o.requisites
+  JOIN settlement.order_payee q ON q.transfer = o.transfer
 WHERE o.transit = $1 AND (o.number = ANY ($2::int[]) OR EXISTS (SELECT FROM settlement.order_history h
       WHERE h.transfer = o.transfer AND h.bank_number <> '' AND h.bank_number = $7)) AND o.amount = $3 AND q.bank_account = $4
   AND o.day >= $5 ORDER BY o.transfer;

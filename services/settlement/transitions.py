@@ -17,7 +17,8 @@ from ledger.feed import Connection
 from ledger.statements import load_statements
 from schemas.journal import JournalEntry
 from schemas.transfer import TransferResult, TransferState
-from services.settlement.orders import Step, add_history, part_of, record_entries
+from services.settlement.orders import Step, add_history, record_entries
+from services.settlement.reissues import part_of
 
 _SQL = load_statements("services/settlement/transitions.sql")
 _ORDERS = load_statements("services/settlement/orders.sql")
@@ -106,9 +107,49 @@ async def cancel_order(connection: Connection, key: str, by: str, at: datetime) 
         return True
 
 
-async def allow_reissue(connection: Connection, key: str) -> bool:
-    """Let the money of an order that came back be paid again to the same requisites; False when it does not wait."""
-    return await connection.fetchval(_SQL["allow_reissue"], key) is not None
+async def allow_reissue(connection: Connection, key: str, by: str, at: datetime) -> bool:
+    """Let the money of an order that came back be paid again to the same requisites, as a person; False when it does not wait."""
+    async with connection.transaction():
+        transfer = await connection.fetchval(_SQL["allow_reissue"], key)
+        if transfer is None:
+            return False
+        await connection.execute(_SQL["add_intervention"], transfer, None, "reissue", by, at)
+    return True
+
+
+async def apply_parked(connection: Connection, number: int, by: str, at: datetime) -> Applied:
+    """Apply a parked result as a person, now that it follows from where its order stands; it is resolved with that.
+
+    A RETURNED that came before EXECUTED, mostly: by now the bank has told of the execution, or a person states it
+    (``state_executed``). PARKED: it still does not follow, and nothing was changed. Raises LookupError for a number that does not
+    wait.
+    """
+    async with connection.transaction():
+        row = await connection.fetchrow(_SQL["lock_parked"], number)
+        if row is None:
+            raise LookupError(f"no parked result {number} waits")
+        result = msgspec.json.decode(row["content"], type=TransferResult)
+        order = await connection.fetchrow(_SQL["find_order_state"], result.key)
+        now = None if order is None else TransferState(order["state"])
+        if now is None or (result.state not in LEGAL[now] and result.state is not now):
+            return Applied.PARKED
+        applied = await apply_result(connection, Told(result=result, told_by=by, at=at))
+        await connection.execute(_SQL["resolve_parked"], number, at, by)
+        await connection.execute(_SQL["add_intervention"], order["transfer"], number, "apply", by, at)
+    return applied
+
+
+async def state_executed(connection: Connection, key: str, bank: tuple[str, date], by: str, at: datetime) -> Applied:
+    """State as a person that the bank executed an order, by its document's number and day, from the bank's paper."""
+    number, day = bank
+    result = TransferResult(key=key, state=S.EXECUTED, bank_number=number, bank_day=day, reason=f"указал {by}")
+    async with connection.transaction():
+        order = await connection.fetchrow(_SQL["find_order_state"], key)
+        if order is None or (S.EXECUTED not in LEGAL[TransferState(order["state"])] and order["state"] != S.EXECUTED):
+            return Applied.PARKED
+        applied = await apply_result(connection, Told(result=result, told_by=by, at=at))
+        await connection.execute(_SQL["add_intervention"], order["transfer"], None, "executed", by, at)
+    return applied
 
 
 async def _move(connection: Connection, order: Mapping[str, Any], told: Told) -> None:

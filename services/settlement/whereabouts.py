@@ -74,6 +74,8 @@ async def locate_money(connection: Connection, recorded: RecordedEntry) -> tuple
             return _everywhere(owed, Whereabouts.NOT_READ)
         transit, space = recorded.entry.transit, owed[0]["space"]
         row = await connection.fetchrow(_SQL["find_cut"], transit, space, recorded.book, recorded.sequence)
+        if row is None and not space:
+            row = await connection.fetchrow(_SQL["find_moving_cut"], transit, recorded.book, recorded.sequence)
         if row is None:
             return _everywhere(owed, await _uncut(connection, recorded, space))
         return await _cut_legs(connection, recorded, owed, msgspec.convert(dict(row), _Cut))

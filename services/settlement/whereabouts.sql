@@ -16,6 +16,11 @@ GROUP BY 1, 2, 3, 5 ORDER BY min(u.place);
 SELECT g.cut, c.day, g.after, g.upto FROM settlement.cut_range g JOIN settlement.cut c ON c.cut = g.cut
 WHERE g.transit = $1 AND g.space = $2 AND g.book = $3 AND g.upto >= $4 AND g.after < $4 ORDER BY g.upto LIMIT 1;
 
+-- name: find_moving_cut
+-- The last cut that took what a move gives.
+SELECT t.cut, c.day, 0::bigint AS after, 0::bigint AS upto FROM settlement.moved t JOIN settlement.cut c ON c.cut = t.cut
+WHERE t.transit = $1 AND t.book = $2 AND t.sequence = $3 AND t.amount > 0 ORDER BY t.cut DESC LIMIT 1;
+
 -- name: list_orders
 -- The order that pays a lot's money of a cut, and those that pay it anew, in order.
 WITH RECURSIVE first AS (

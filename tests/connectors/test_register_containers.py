@@ -1,6 +1,7 @@
 """Encodings, workbooks and DBF files: what is in them comes out exactly, or not at all."""
 
 import io
+import math
 from datetime import date, datetime, time
 
 import pytest
@@ -92,7 +93,7 @@ def test_kopecks_survive_a_binary_number(kopecks: int) -> None:
     assert written_roubles(decimal=".", thousands="")(roubles_from_kopecks(kopecks)) == kopecks
 
 
-@pytest.mark.parametrize("number", [0.001, 0.0049, 1.005, 1e18, float("inf"), float("nan"), -1e300])
+@pytest.mark.parametrize("number", [0.001, 0.0049, 1.005, 1e18, math.inf, math.nan, -1e300])
 def test_numbers_that_are_no_money_are_refused(number: float) -> None:
     with pytest.raises(MoneyError):
         kopecks_from_number(number)
@@ -135,3 +136,17 @@ def test_texts_are_no_workbooks() -> None:
     for content in (b"", b"PK\x03\x04", write_sent("sber", sent_register()), write_xlsx([])[:200]):
         with pytest.raises(RegisterUnreadable):
             read_register(content, shipped_formats()["xlsx"])
+
+
+def test_a_cell_at_the_far_end_of_a_sheet_is_refused_before_room_is_made_for_it() -> None:
+    with pytest.raises(RegisterUnreadable, match="spans more than 20000000 cells"):
+        read_register(workbook_with_far_cell(), shipped_formats()["xlsx"])
+
+
+def workbook_with_far_cell() -> bytes:
+    """One cell in the last place that a sheet has."""
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True})
+    book.add_worksheet().write(1_048_575, 16_383, "x")
+    book.close()
+    return out.getvalue()

@@ -1,5 +1,8 @@
 """Whatever the bytes are, a reader gives a whole register or its own error, never anything between."""
 
+import io
+import zipfile
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -92,3 +95,15 @@ def test_mutated_descriptions(data: st.DataObject) -> None:
         assert read_register(VALID[path.stem], described).lines
     except RegisterUnreadable as error:
         assert error.faults
+
+
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.too_slow])
+def test_mutated_sheets_of_whole_workbooks(data: st.DataObject) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(VALID["xlsx"])) as whole, zipfile.ZipFile(packed, "w") as mutated:
+        for part in whole.namelist():
+            content = whole.read(part)
+            mutated.writestr(part, data.draw(mutations(content)) if part.endswith("sheet1.xml") else content)
+    register = read_or_refuse(packed.getvalue(), "xlsx")
+    assert register is None or len(register.lines) <= 20

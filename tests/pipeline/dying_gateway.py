@@ -1,8 +1,8 @@
 """A gateway process with a bug: the task that wakes the consumers fails at its first turn."""
 
-from gateway import serve
+from gateway import stations
 from kopeck.gateway_process import main
 
 if __name__ == "__main__":
-    serve.NOTIFY_EVERY_S = None  # type: ignore[assignment]
+    stations.NOTIFY_EVERY_S = None  # type: ignore[assignment]
     main()

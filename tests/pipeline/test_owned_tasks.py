@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from gateway import cache, metrics, serve, submission
+from gateway import cache, metrics, stations, submission
 from gateway.owned_tasks import TaskFailed
 from kopeck.embedded.servers import Connections, Servers
 from kopeck.endpoints import FILE_NAME, Endpoints
@@ -30,7 +30,7 @@ TIMEOUT_S = 30
 @pytest.mark.parametrize(
     ("task", "module", "period"),
     [
-        ("notify", serve, "NOTIFY_EVERY_S"),
+        ("notify", stations, "NOTIFY_EVERY_S"),
         ("overdue", submission, "OVERDUE_POLL_S"),
         ("write-behind", cache, "WRITE_EVERY_S"),
         ("tally", metrics, "FLUSH_EVERY_S"),

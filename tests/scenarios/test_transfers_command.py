@@ -188,11 +188,11 @@ async def test_what_waits_is_named_with_its_deadline(town: SettlementTown, comma
 async def test_a_cancelled_order_is_paid_anew(town: SettlementTown, commands: Commands) -> None:
     await set_approval_limit(town.services, DAY, 50_000, "chief")
     key = (await paid(town))[0]["key"]
-    assert (await commands.run(transfers, "reissue", key)).exit_code == 2
+    assert (await commands.run(transfers, "reissue", key, "--by", "Анна")).exit_code == 2
     await commands.text(transfers, "cancel", key, "--by", "Анна")
     assert (await commands.run(transfers, "cancel", key, "--by", "Анна")).exit_code == 2
     assert "its money is to be paid anew" in await commands.text(transfers, "show", key)
-    await commands.text(transfers, "reissue", key)
+    await commands.text(transfers, "reissue", key, "--by", "Анна")
     settled = await commands.json(settle)
     assert [one["amount_kopecks"] for one in settled["orders"]] == [70_000]
     told = await commands.json(transfers, "show", key)

@@ -10,9 +10,11 @@ import msgspec
 
 from kopeck.demo.requisites import account_with_key, inn_with_check
 from ledger.chart import AccountKind, ledger_account
+from ledger.core.bank_entries import BankLine, Fee, covered, debt_paid
 from ledger.core.entry import PaymentFacts, entry_for_cover, entry_for_suspense
 from ledger.core.reversal import reversal_of
 from ledger.journal import Append, append, create_ledger, fetch_entry
+from ledger.refund import reversal_wanted, take_back
 from ledger.statements import load_statements
 from schemas.ids import Book, ChannelNumber, ExternalId, LedgerAccount, Line, Space, TableVersion, Transit
 from schemas.ids import Sequence as Place
@@ -137,6 +139,24 @@ class SettlementTown:
         entry = reversal_of(original, head_version=TableVersion(0), event_at=NOW, value_date=DAY)
         return await self.append(entry, book)
 
+    async def reverse_part(self, sequence: Place, amount: int, book: int = 1) -> Place:
+        """Book the reversal of a part of an entry."""
+        wanted = await reversal_wanted(self.services, Book(book), sequence, amount)
+        return (await take_back(self.services, wanted, NOW)).sequence
+
+    async def pay_debt(self, code: str, amount: int) -> Place:
+        """Book a statement line by which a party pays what it owes."""
+        self._keys += 1
+        line = BankLine(transit=self.transit, bank_id=f"debt-{self._keys}", event_at=NOW)
+        return await self.append(debt_paid(line, self.recipients[code], amount), 0)
+
+    async def cover_net(self, amount: int, fee: int, bearer: str, space: int = 0) -> Place:
+        """Book a statement line from which a counterparty kept its fee."""
+        self._keys += 1
+        line = BankLine(transit=self.transit, bank_id=f"net-{self._keys}", event_at=NOW)
+        kept = Fee(amount_kopecks=fee, bearer=self.recipients[bearer])
+        return await self.append(covered(line, self.spaces[space], amount, kept), 0)
+
     async def reverse_of_account(self, sequence: Place, account: int) -> Place:
         """Book the reversal of a personal account's payment."""
         original = await fetch_entry(self.services, Book(1), sequence)
@@ -149,6 +169,12 @@ class SettlementTown:
         inn = await self.owner.fetchval(SQL["inn"], self.recipients[code])
         entry = StopEntry(list_code="test", reference=code, name=f"ООО {code}", inn=inn, since=since, until=until)
         await add_stop_entries(self.services, [entry])
+
+    async def stop_name(self, name: str, since: date) -> None:
+        """Put a person on a stop list."""
+        await add_stop_entries(
+            self.services, [StopEntry(list_code="test", reference=name, name=name, inn="", since=since, until=date.max)]
+        )
 
     async def account(self, number: str, creditor: str, lines: Sequence[tuple[str, int, int]]) -> int:
         """Register a personal account with charge lines (service, pool, amount) of one creditor, and publish it."""

@@ -14,7 +14,16 @@ from services.settlement.approvals import ApprovalRefused, approve_order
 from services.settlement.desk import CANCELLED, TransferDesk
 from services.settlement.statement import Recognised, list_unrecognised, take_movement
 from services.settlement.terms import set_approval_limit
-from services.settlement.transitions import Applied, Told, allow_reissue, apply_result, cancel_order
+from services.settlement.transitions import (
+    Applied,
+    Told,
+    allow_reissue,
+    apply_parked,
+    apply_result,
+    cancel_order,
+    state_executed,
+)
+from services.settlement.waiting import list_waiting
 from tests.conftest import LedgerDatabase
 from tests.services.settlement_town import DAY, NOW, SQL, TRANSIT_ACCOUNT, SettlementTown, settlement_town
 
@@ -120,8 +129,8 @@ async def test_a_person_may_let_the_same_requisites_be_tried_again(town: Settlem
     order = await sent(town)
     await answer(town, order, Done(reference="r", content=results(order, S.REJECTED, S.EXECUTED)))
     key = (await town.orders())[0]["key"]
-    assert not await allow_reissue(town.services, (await town.orders())[1]["key"])
-    assert await allow_reissue(town.services, key)
+    assert not await allow_reissue(town.services, (await town.orders())[1]["key"], "Анна", NOW)
+    assert await allow_reissue(town.services, key, "Анна", NOW)
     assert (await town.cut()).ordered == 700
     assert (await town.cut()).cut is None, "once"
     await town.assert_sound()
@@ -239,7 +248,7 @@ async def test_an_order_too_old_for_the_bank_stays_and_is_made_anew(ledger_datab
         late = NOW + timedelta(days=11)
         assert await town.send(late) == ()
         key = (await town.orders())[0]["key"]
-        assert await cancel_order(town.services, key, "Анна", late) and await allow_reissue(town.services, key)
+        assert await cancel_order(town.services, key, "Анна", late) and await allow_reissue(town.services, key, "Анна", NOW)
         await town.owner.execute(SQL["roll_day"], town.transit, late.date())
         await town.cut(late)
         assert await town.send(late) == ("1-261205-1",)
@@ -312,7 +321,7 @@ async def test_a_person_cancels_what_has_not_left(ledger_database: LedgerDatabas
         assert not await cancel_order(town.services, order["key"], "Анна", NOW)
         assert await town.send() == ()
         assert (await town.cut()).cut is None
-        assert await allow_reissue(town.services, order["key"])
+        assert await allow_reissue(town.services, order["key"], "Анна", NOW)
         assert (await town.cut()).ordered == 700
         await town.send()
         assert not await cancel_order(town.services, (await town.orders())[1]["key"], "Анна", NOW)
@@ -324,3 +333,31 @@ async def test_results_of_unknown_orders_are_parked(town: SettlementTown) -> Non
     async with town.services.transaction():
         assert await apply_result(town.services, Told(result=result, told_by="t", at=NOW)) is Applied.PARKED
     assert [row["key"] for row in await town.owner.fetch(SQL["parked"])] == ["unknown"]
+
+
+async def test_a_return_told_before_the_execution_is_applied_by_a_person_once_that_is_known(town: SettlementTown) -> None:
+    order = await sent(town)
+    first = (await town.orders())[0]
+    early = TransferReport(register="r", results=(TransferResult(key=first["key"], state=S.RETURNED, reason="счёт закрыт"),))
+    await answer(town, order, Accepted(reference="r", ask_after_ms=1, content=msgspec.json.encode(early)))
+    (parked,) = (await list_waiting(town.services, DAY)).parked_results
+    assert await apply_parked(town.services, parked.number, "Анна", NOW) is Applied.PARKED, "it was never executed"
+    assert await state_executed(town.services, first["key"], ("91", DAY), "Анна", NOW) is Applied.MOVED
+    assert await apply_parked(town.services, parked.number, "Борис", NOW) is Applied.MOVED
+    assert await states(town) == [S.RETURNED, S.SENT]
+    assert (await list_waiting(town.services, DAY)).parked_results == ()
+    with pytest.raises(LookupError):
+        await apply_parked(town.services, parked.number, "Борис", NOW)
+    done = [(row["what"], row["done_by"]) for row in await town.owner.fetch(SQL["interventions"])]
+    assert done == [("executed", "Анна"), ("apply", "Борис")]
+    await town.assert_sound()
+
+
+async def test_what_has_not_left_is_not_stated_to_be_executed(ledger_database: LedgerDatabase) -> None:
+    async with settlement_town(ledger_database) as town:
+        await town.pay(("heating", 700))
+        await town.cover(700)
+        (key,) = (await town.cut()).orders
+        assert await state_executed(town.services, key, ("91", DAY), "Анна", NOW) is Applied.PARKED
+        assert await state_executed(town.services, "none", ("91", DAY), "Анна", NOW) is Applied.PARKED
+        await town.assert_sound()

@@ -171,8 +171,12 @@ async def test_what_is_recorded_cannot_be_changed_by_the_services(town: Settleme
         "settlement.parked_result": {"resolved_at", "resolved_by"},
         "settlement.contract": {"valid_to"},
         "settlement.stop_listed": {"until"},
+        "settlement.claim": {"left", "space"},
+        "settlement.deposit": {"amount"},
+        "settlement.move": {"done"},
+        "settlement.deduction": {"cut"},
     }
-    whole = {"transit_terms", "service_name", "promise", "confirmed", "debt"}
+    whole = {"transit_terms", "service_name", "promise", "confirmed"}
     found: dict[str, set[str]] = {}
     for row in await town.owner.fetch(SQL["updatable"]):
         if row["table"].removeprefix("settlement.") not in whole:

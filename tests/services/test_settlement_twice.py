@@ -44,7 +44,7 @@ async def test_money_that_the_bank_says_it_paid_after_all_is_not_paid_anew(town:
     first = (await town.orders())[0]
     assert await take_movement(town.services, movement(first, "a"), NOW) is Recognised.NOT_RECOGNISED
     await town.approve("TEPLO", 77)
-    assert await allow_reissue(town.services, first["key"])
+    assert await allow_reissue(town.services, first["key"], "Анна", NOW)
     assert (await town.cut()).ordered == 300, "only the order that the bank says nothing else of"
     (kept,) = (await list_waiting(town.services, DAY)).parked_results
     await resolve_result(town.services, kept.number, "Анна", NOW)
@@ -117,7 +117,7 @@ async def test_wrong_requisites_of_one_reissued_order_do_not_stop_the_others(tow
     await town.owner.fetchval(
         SQL["add_requisites"], town.recipients["TEPLO"], (await town.orders())[0]["bank_account"], BIC, DAY, "b"
     )
-    assert await allow_reissue(town.services, (await town.orders())[0]["key"])
+    assert await allow_reissue(town.services, (await town.orders())[0]["key"], "Анна", NOW)
     assert (await town.cut()).ordered == 700
     await town.assert_sound()
 

@@ -93,3 +93,7 @@ EXPLAIN
 -- name: forget_days
 -- Leaves the ledger without an open day.
 DELETE FROM ledger.bank_day;
+
+-- name: numbered_accounts
+-- Every account with its number.
+SELECT personal_account, number FROM reference.personal_account ORDER BY personal_account;

@@ -63,8 +63,7 @@ SELECT sequence, kind, external_id, amount, accounts, amounts FROM ledger.journa
 
 -- name: orders
 -- Every order with the account it pays to.
-SELECT o.*, r.code, q.bank_account FROM settlement.transfer_order o JOIN reference.recipient r USING (recipient)
-  JOIN reference.requisites q ON q.recipient = o.recipient AND q.version = o.requisites ORDER BY o.transfer;
+SELECT o.*, q.code, q.bank_account FROM settlement.transfer_order o JOIN settlement.order_payee q USING (transfer) ORDER BY o.transfer;
 
 -- name: carried
 -- Every lot that waits.
@@ -153,3 +152,34 @@ WHERE schemaname = 'settlement' AND has_table_privilege('kopeck_services', forma
 -- name: exhaust_numbers
 -- As if the day had given its last number.
 UPDATE settlement.transfer_order SET number = 999999;
+
+-- name: add_return
+-- A return of suspended money that somebody asks for.
+INSERT INTO settlement.return_request (transit, account, book, sequence, amount, purpose, asked_by, asked_at)
+VALUES ($1, $2, 1, $3, $4, 'Возврат. НДС не облагается', 'Анна', now()) RETURNING request;
+
+-- name: add_payee_of_return
+-- To whom a return goes.
+INSERT INTO settlement.return_payee (request, version, sealed_name, bank_account, bic, given_by, given_at)
+VALUES ($1, 1, $2, $3, $4, 'Анна', now());
+
+-- name: reissues
+-- How many orders wait to be paid anew.
+SELECT count(*) FROM settlement.reissue_due;
+
+-- name: interventions
+-- What people did with orders.
+SELECT what, done_by FROM settlement.intervention ORDER BY intervention;
+
+-- name: add_event
+-- What an acquirer told.
+INSERT INTO intake.acquirer_event (space, key, channel, act, payment, order_number, amount)
+VALUES ($1, $2, $3, $4, $5, '', $6) RETURNING event;
+
+-- name: external_id
+-- The key of an entry of book 1.
+SELECT external_id FROM ledger.journal WHERE book = 1 AND sequence = $1;
+
+-- name: booked_events
+-- What became of acquirers' events.
+SELECT event, refund, deducted, why FROM settlement.acquirer_refund ORDER BY event;
