@@ -25,6 +25,8 @@ from schemas.outcome import Answer, AppendStatus, PaymentOutcome, Refusal
 log = structlog.get_logger("gateway.batcher")
 
 NO_PAYEES: Payees = {}
+ONE_SOURCE_OF_COVERS = "one_source_of_covers"
+"""The database's rule that a transit account's covers are told by its statement or by the feed, not by both (0009_bank.sql)."""
 
 Heads = dict[int, tuple[AllocationTable, Digest]]
 """Account -> its table and digest as the last offer leaves them."""
@@ -186,6 +188,8 @@ class Batcher:
         if answer is None:
             return TRY_AGAIN
         if isinstance(answer, RefusedByDatabase):
+            if answer.constraint == ONE_SOURCE_OF_COVERS:
+                return PaymentOutcome(answer=Answer.COVERED_ELSEWHERE)
             metrics.FAULTS.inc()
             return TRY_AGAIN
         match answer.status:

@@ -40,6 +40,10 @@ UNKNOWN = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClient
 class RefusedByDatabase(Exception):
     """A constraint of the ledger refused a single offer: a bug of ours, never the payer's; nothing was recorded."""
 
+    def __init__(self, constraint: str) -> None:
+        super().__init__(constraint)
+        self.constraint = constraint
+
 
 class Hopeless(Exception):
     """PostgreSQL refuses to append at all, and will again; nothing of this attempt was recorded."""

@@ -56,13 +56,15 @@ class Answer(IntEnum):
     CONFLICT = 3
     TRY_AGAIN = 4
     STALE_TIMESTAMP = 5
+    COVERED_ELSEWHERE = 6
 
 
 class PaymentOutcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of one notification.
 
     RECORDED and DUPLICATE of a booked payment carry ``book``, ``sequence`` and ``recorded_at``; REFUSED, and DUPLICATE
-    of a refused one, carry ``refusal``; CONFLICT names ``conflict_field``; TRY_AGAIN says nothing about what was booked.
+    of a refused one, carry ``refusal``; CONFLICT names ``conflict_field``; TRY_AGAIN says nothing about what was booked;
+    COVERED_ELSEWHERE: nothing was, because covers of that transit account are believed from its statement.
     """
 
     answer: Answer

@@ -130,6 +130,8 @@ def encode_outcome(outcome: PaymentOutcome, *, space_name: str, external_id: Ext
             return _problem(feed_error(Problem.TRY_AGAIN))
         case Answer.STALE_TIMESTAMP:
             return _problem(feed_error(Problem.STALE_TIMESTAMP))
+        case Answer.COVERED_ELSEWHERE:
+            return _problem(feed_error(Problem.COVERED_ELSEWHERE))
         case _ as unreachable:
             assert_never(unreachable)
 

@@ -30,6 +30,7 @@ class Problem(StrEnum):
     REFUSED = "refused"
     CONFLICT = "conflict"
     STALE_TIMESTAMP = "stale-timestamp"
+    COVERED_ELSEWHERE = "covered-elsewhere"
     TRY_AGAIN = "try-again"
 
 
@@ -113,6 +114,12 @@ _WORDS = {
         "Stale timestamp",
         "Время подписи вне допустимого окна; сообщение сохранено для разбора",
         "The signed timestamp is outside the window; the message is kept for a person to see",
+    ),
+    Problem.COVERED_ELSEWHERE: _Words(
+        409,
+        "Covered elsewhere",
+        "Покрытия этого транзитного счёта учитываются по его выписке; по этому сообщению ничего не проведено",
+        "Covers of this transit account are believed from its statement; nothing was booked for this message",
     ),
     Problem.TRY_AGAIN: _Words(
         503, "Try again", "Временная ошибка, повторите с тем же ключом", "A temporary error; repeat with the same key"

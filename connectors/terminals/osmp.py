@@ -141,7 +141,7 @@ def _payment_result(outcome: PaymentOutcome, codes: ResultCodes) -> tuple[int, s
             return _refusal_result(refusal, codes), refusal_words(refusal)
         case Answer.CONFLICT:
             return codes.conflict, CONFLICT_WORDS
-        case Answer.TRY_AGAIN | Answer.STALE_TIMESTAMP:
+        case Answer.TRY_AGAIN | Answer.STALE_TIMESTAMP | Answer.COVERED_ELSEWHERE:
             return codes.try_again, TRY_AGAIN_WORDS
         case _ as unreachable:
             assert_never(unreachable)

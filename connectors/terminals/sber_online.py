@@ -153,7 +153,7 @@ def _payment_code(outcome: PaymentOutcome, codes: SberCodes) -> tuple[int, str, 
             return CODE_OK, refusal_words(refusal), True
         case Answer.CONFLICT:
             return codes.conflict, CONFLICT_WORDS, False
-        case Answer.TRY_AGAIN | Answer.STALE_TIMESTAMP:
+        case Answer.TRY_AGAIN | Answer.STALE_TIMESTAMP | Answer.COVERED_ELSEWHERE:
             return CODE_TRY_AGAIN, TRY_AGAIN_WORDS, False
         case _ as unreachable:
             assert_never(unreachable)

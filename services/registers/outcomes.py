@@ -102,7 +102,7 @@ def outcome_of(line: Pending, answer: PaymentOutcome, loaded_at: datetime, *, lo
             return LineOutcome(row=line.row, outcome=Outcome.REFUSED, reason=answer.refusal.name.lower(), lost=lost)
         case Answer.CONFLICT:
             return LineOutcome(row=line.row, outcome=Outcome.CONFLICT, reason=answer.conflict_field, lost=lost)
-        case Answer.TRY_AGAIN | Answer.STALE_TIMESTAMP:
+        case Answer.TRY_AGAIN | Answer.STALE_TIMESTAMP | Answer.COVERED_ELSEWHERE:
             return None
         case _ as unreachable:
             assert_never(unreachable)

@@ -219,6 +219,7 @@ def test_booked_and_repeated_payments_get_the_same_bytes(answer: Answer) -> None
 OUTCOMES = [
     (PaymentOutcome(answer=Answer.CONFLICT, conflict_field="amount"), 409, "/problems/conflict", "amount"),
     (PaymentOutcome(answer=Answer.STALE_TIMESTAMP), 409, "/problems/stale-timestamp", None),
+    (PaymentOutcome(answer=Answer.COVERED_ELSEWHERE), 409, "/problems/covered-elsewhere", None),
     (PaymentOutcome(answer=Answer.TRY_AGAIN), 503, "/problems/try-again", None),
     (PaymentOutcome(answer=Answer.REFUSED, refusal=Refusal.AMOUNT_TOO_SMALL), 422, "/problems/refused", None),
     (PaymentOutcome(answer=Answer.DUPLICATE, refusal=Refusal.NO_CONTRACT), 422, "/problems/refused", None),

@@ -63,3 +63,7 @@ UPDATE ledger.account_head SET valid_until = '2020-01-01' WHERE personal_account
 -- name: terminate_others
 -- End every other session of this database, as a restart of PostgreSQL would.
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
+
+-- name: believe_statement
+-- Covers of the transit account are believed from its statement.
+INSERT INTO bank.believed (transit, since, source, set_by) VALUES ($1, '2026-01-01', 'statement', 'test');

@@ -235,6 +235,15 @@ async def test_a_statement_line_covers_what_was_promised(gateway: Gateway, town:
     assert (first.status, again.body) == (200, first.body)
     assert first.body["entry"]["book"] == 0
     assert (await send(gateway, "line-2", {**line, "space": "nobody"}, path="statement-lines")).status == 422
+
+
+async def test_a_cover_is_not_booked_where_the_statement_is_believed(gateway: Gateway, town: Town, owner: asyncpg.Connection) -> None:
+    await owner.execute(SQL["believe_statement"], town.transit)
+    line = {"transit_account": "40911810101850000000", "space": "bank", "amount": 900, "occurred_at": "2026-11-24T12:00:00+03:00"}
+    answer = await send(gateway, "line-1", line, path="statement-lines")
+    assert (answer.status, answer.body["type"]) == (409, "/problems/covered-elsewhere")
+    assert (await send(gateway, "p1", payment("1001", 500))).status == 200, "the feed's payments are booked all the same"
+    assert (await owner.fetchrow(SQL["fetch_totals"]))["entries"] == 1
     assert (await owner.fetchrow(SQL["fetch_totals"]))["entries"] == 1
 
 
