@@ -1,4 +1,4 @@
-"""What left the house, held against the ledger: transfers, receipts and deliveries (the second half of ``kopeck verify``)."""
+"""What left the house, and what waits in suspense, held against the ledger (the second half of ``kopeck verify``)."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,15 +7,17 @@ from datetime import date
 import asyncpg
 import msgspec
 
+from ledger.chart import parts_of
 from ledger.feed import Connection
 from ledger.statements import load_statements
 from services.delivery.audit import audit_orders
 from services.fiscal.totals import verify_receipts
 from services.settlement.audit import SettlementAudit, audit_settlement
+from services.suspense.queue import list_differences
 
 _SQL = load_statements("kopeck/statements/orders_audit.sql")
 
-SETTLEMENT, RECEIPTS, DELIVERY = "settlement", "receipts", "delivery"
+SETTLEMENT, RECEIPTS, DELIVERY, SUSPENSE = "settlement", "receipts", "delivery", "suspense"
 _SETTINGS = {
     "application_name": "kopeck-verify",
     "default_transaction_read_only": "on",
@@ -60,6 +62,7 @@ async def audit_orders_of_ledger(reader_dsn: str, services_dsn: str, today: date
             settled = await audit_settlement(connection, today)
         divergences = [OrderDivergence(where=SETTLEMENT, what=fault) for fault in settled.faults]
         divergences += await _receipt_divergences(connection)
+        divergences += await _suspense_divergences(connection)
     if counted["deliveries"]:
         async with _connected(services_dsn) as connection:
             divergences += await _delivery_divergences(connection)
@@ -78,6 +81,16 @@ async def _receipt_divergences(connection: Connection) -> list[OrderDivergence]:
     for one in offsets:
         what = f"receipt {one.number} ({one.external_id}) is of {one.total} kopecks, its offsets are of {one.offsets}"
         found.append(OrderDivergence(where=RECEIPTS, what=what))
+    return found
+
+
+async def _suspense_divergences(connection: Connection) -> list[OrderDivergence]:
+    found = []
+    for one in await list_differences(connection):
+        account = parts_of(one.account)
+        where = f"transit account {account.transit}, channel {account.subject}"
+        what = f"{where}: {one.owed} kopecks are owed, the items make {one.folded}"
+        found.append(OrderDivergence(where=SUSPENSE, what=what, book=one.book))
     return found
 
 

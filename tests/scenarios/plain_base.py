@@ -17,6 +17,7 @@ from gateway.intake import Intake, open_intake
 from gateway.settings import GatewaySettings
 from kopeck.channels import parse_channels, register_channels
 from kopeck.demo.requisites import account_with_key, inn_with_check
+from kopeck.orders_audit import audit_orders_of_ledger
 from ledger.audit import conclude, connect_for_audit, plan_audit, run_job
 from ledger.balances import cut_now, journal_balances
 from ledger.chart import parts_of
@@ -262,6 +263,9 @@ class HouseBase:
             connection.terminate()
         if found is not None:
             raise ScenarioFault(f"verify: {found}")
+        orders = await audit_orders_of_ledger(self.database.reader_dsn, self.database.services_dsn, self.now.date())
+        if orders.first is not None:
+            raise ScenarioFault(f"verify: {orders.first}")
 
     async def fold(self) -> None:
         """Let the read models come to the heads."""
