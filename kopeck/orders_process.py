@@ -1,7 +1,8 @@
 """The orders process: ``python -m kopeck.orders_process``, a child of kopeck/supervisor.py.
 
-It runs the consumers whose effects are orders (receipts, settlement, webhooks), cuts orders of transfers when their time comes,
-and orders what has waited for a table. kopeck/delivery_process.py takes them outside.
+It runs the consumers whose effects are orders (receipts, settlement, webhooks) or second halves of entries (reassignments), cuts
+orders of transfers when their time comes, books what acquirers gave back, and orders what has waited for a table.
+kopeck/delivery_process.py takes them outside.
 """
 
 import asyncio
@@ -16,9 +17,11 @@ from kopeck.supervisor import Lifeline
 from services.fiscal.consumer import FiscalConsumer
 from services.fiscal.keeper import keep_receipts
 from services.lag import LagGauges
-from services.runner import Runner
+from services.runner import Consumer, Runner
+from services.settlement.acquirer_refunds import keep_booking_acquirer_refunds
 from services.settlement.consumer import SettlementConsumer
 from services.settlement.pace import keep_settling
+from services.settlement.reassignments import ReassignmentConsumer
 from services.webhooks.consumer import WebhooksConsumer
 
 _log = structlog.get_logger("kopeck.orders")
@@ -39,10 +42,12 @@ class OrdersProcessOrders(msgspec.Struct, frozen=True, kw_only=True):
 async def _work(lifeline: Lifeline, orders: OrdersProcessOrders) -> None:
     lifeline.watch()
     dsn, stop = orders.services_dsn, lifeline.stop
-    runner = Runner(dsn, [FiscalConsumer(), SettlementConsumer(), WebhooksConsumer()], hooks=LagGauges())
+    consumers: list[Consumer] = [FiscalConsumer(), SettlementConsumer(), ReassignmentConsumer(), WebhooksConsumer()]
+    runner = Runner(dsn, consumers, hooks=LagGauges())
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(runner.run())
         tasks.create_task(keep_settling(dsn, utc_now, stop, every_s=orders.cut_every_s))
+        tasks.create_task(keep_booking_acquirer_refunds(dsn, utc_now, stop))
         tasks.create_task(keep_receipts(dsn, utc_now, stop))
         lifeline.ready()
         _log.info("orders_ready")

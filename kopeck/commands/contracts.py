@@ -19,14 +19,17 @@ from services.settlement.rules.screening import LegalLimit, StopEntry
 from services.settlement.terms import (
     CommissionRow,
     ContractRow,
+    ServiceName,
     TermsRefused,
     TransitTerms,
     add_commission,
     add_contracts,
     add_legal_limit,
     add_stop_entries,
+    read_csv,
     read_rows,
     set_approval_limit,
+    set_service_names,
     set_transit_terms,
 )
 from services.settlement.waiting import find_transit_terms
@@ -43,7 +46,8 @@ file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=Fal
 def contracts() -> None:
     """Contracts, commission, stop lists, limits, and how transit accounts pay.
 
-    Files are JSON Lines, taken whole or not at all; exit code 2 and the line or the row when one is refused.
+    Files are JSON Lines, or CSV with the same columns where the name ends with .csv, taken whole or not at all; exit code 2 and
+    the line or the row when one is refused.
     """
 
 
@@ -92,6 +96,20 @@ def limits(file: Path, data_dir: Path | None) -> None:
         return added
 
     _load(data_dir, _rows(file, LegalLimit), add)
+
+
+@contracts.command("service-names")
+@file_argument
+@data_option
+def service_names(file: Path, data_dir: Path | None) -> None:
+    """Set how services are called in the purposes of orders; a service without a name is left out there."""
+
+    async def name(connection: Connection, rows: Iterable[ServiceName]) -> int:
+        names = {row.service: row.name for row in rows}
+        await set_service_names(connection, names)
+        return len(names)
+
+    _load(data_dir, _rows(file, ServiceName), name)
 
 
 @contracts.command("approval-limit")
@@ -171,8 +189,12 @@ def _time(given: time | str) -> time:
 def _rows(file: Path, kind: type[Row]) -> list[Row]:
     """Read a file of rows; raises NotDone naming the line."""
     try:
+        if file.suffix.lower() == ".csv":
+            return [msgspec.convert(row, kind) for row in read_csv(file.read_text("utf-8-sig"), kind)]
         with file.open("rb") as lines:
             return [msgspec.convert(row, kind) for row in read_rows(lines, kind)]
+    except UnicodeDecodeError as error:
+        raise NotDone(f"{file.name}: is not UTF-8") from error
     except TermsRefused as error:
         raise NotDone(f"{file.name}: {error}") from error
 

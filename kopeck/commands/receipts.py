@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from kopeck.clock import utc_now
-from kopeck.commands.acting import NotDone, act_on_ledger
+from kopeck.commands.acting import NotDone, act_on_ledger, by_option
 from kopeck.commands.options import data_option
 from kopeck.commands.reading import json_option, print_json, read_ledger
 from kopeck.commands.receipts_found import Sought, fetch_receipt, find_receipts
@@ -24,6 +24,7 @@ from ledger.feed import Connection
 from services.fiscal.contacts import erase_contact
 from services.fiscal.core.corrections import Ground, NothingToMend
 from services.fiscal.core.drafts import MOSCOW
+from services.fiscal.interventions import note_mending, note_resending
 from services.fiscal.lookups import OPERATORS_STATES, RECEIPTS_MAX, ReceiptView, count_stopped, find_receipt, list_stopped
 from services.fiscal.mending import NotMendable, mend_receipt
 from services.fiscal.offsets import Consolidated, consolidate_offsets
@@ -126,12 +127,19 @@ def stopped(state: str | None, limit: int, data_dir: Path | None, as_json: bool)
 
 @receipts.command()
 @click.argument("numbers", nargs=-1, required=True, type=click.IntRange(1, 2**63 - 1))
+@by_option
 @data_option
 @json_option
-def resend(numbers: tuple[int, ...], data_dir: Path | None, as_json: bool) -> None:
-    """Order failed receipts NUMBERS again under new keys, by the tables as they are now."""
-    wanted = sorted(set(numbers))
-    report = act_on_ledger(data_dir, lambda connection: resend_failed(connection, Registers(), wanted, utc_now()))
+def resend(numbers: tuple[int, ...], by: str, data_dir: Path | None, as_json: bool) -> None:
+    """Order failed receipts NUMBERS again under new keys, by the tables as they are now; who does so is kept."""
+    wanted, moment = sorted(set(numbers)), utc_now()
+
+    async def act(connection: Connection) -> Reordered:
+        async with connection.transaction():
+            await note_resending(connection, wanted, by, moment)
+            return await resend_failed(connection, Registers(), wanted, moment)
+
+    report = act_on_ledger(data_dir, act)
     left = len(wanted) - _touched(report)
     if as_json:
         print_json({**msgspec.to_builtins(report), "left_alone": left})
@@ -156,6 +164,7 @@ def order_unconfigured_command(data_dir: Path | None, as_json: bool) -> None:
 @click.option("--by-order", is_flag=True, help="The tax service ordered it; otherwise it is corrected on one's own.")
 @click.option("--base-date", type=DATE, help="Day of the document that says so (tag 1178); today by default.")
 @click.option("--base-number", default="", help="Number of that document (tag 1179); required with --by-order.")
+@by_option
 @data_option
 @json_option
 def mend(number: int, by_order: bool, base_date: datetime | None, base_number: str, **given: object) -> None:
@@ -169,7 +178,10 @@ def mend(number: int, by_order: bool, base_date: datetime | None, base_number: s
 
     async def act(connection: Connection) -> tuple[int, int]:
         try:
-            return await mend_receipt(connection, Registers(), number, ground, moment)
+            async with connection.transaction():
+                made = await mend_receipt(connection, Registers(), number, ground, moment)
+                await note_mending(connection, number, options.by, moment)
+                return made
         except (NotMendable, NothingToMend) as error:
             raise NotDone(f"receipt {number} is not corrected: {error}") from error
 
@@ -219,6 +231,7 @@ def erase_contact_command(namespace: str, number: str, data_dir: Path | None, as
 
 
 class _Options(msgspec.Struct, frozen=True, kw_only=True):
+    by: str
     data_dir: Path | None
     as_json: bool
 

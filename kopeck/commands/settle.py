@@ -9,13 +9,16 @@ import msgspec
 from kopeck.clock import utc_now
 from kopeck.commands.acting import act_on_ledger
 from kopeck.commands.options import data_option
-from kopeck.commands.reading import console, json_option, print_json
+from kopeck.commands.reading import console, json_option, ledger_config, print_json
+from kopeck.config import ConfigError
+from kopeck.personal_key import personal_sealer
 from kopeck.transfers_shown import print_carried, print_transfers
 from ledger.core.entry import MOSCOW
 from ledger.feed import Connection
 from ledger.names import Names, fetch_names
 from schemas.money import roubles_for_people
 from services.runner import catch_up
+from services.sealing import Sealer
 from services.settlement.consumer import SettlementConsumer
 from services.settlement.inspection import TransferView, Wanted, list_transfers
 from services.settlement.orders import AggregatorBusy, SettlementBroken
@@ -43,7 +46,8 @@ def settle(data_dir: Path | None, as_json: bool) -> None:
     recorded, so it needs nothing else running; registers leave when the delivery process runs.
     """
     try:
-        settled, names = act_on_ledger(data_dir, lambda connection: _settle(connection, utc_now()))
+        sealer = _sealer(data_dir)
+        settled, names = act_on_ledger(data_dir, lambda connection: _settle(connection, utc_now(), sealer))
     except (AggregatorBusy, LookupError) as error:
         raise click.ClickException(str(error)) from error
     except SettlementBroken as error:
@@ -59,9 +63,18 @@ def settle(data_dir: Path | None, as_json: bool) -> None:
         _print(settled, names)
 
 
-async def _settle(connection: Connection, now: datetime) -> tuple[Settled, Names]:
+def _sealer(data_dir: Path | None) -> Sealer | None:
+    """Return what unseals payers' names; without a key everything leaves but returns to payers, which says so."""
+    try:
+        return personal_sealer(ledger_config(data_dir))
+    except ConfigError as error:
+        click.echo(f"returns to payers do not leave: {error}", err=True)
+        return None
+
+
+async def _settle(connection: Connection, now: datetime, sealer: Sealer | None) -> tuple[Settled, Names]:
     await catch_up(connection, SettlementConsumer())
-    reports = await settle_now(connection, now)
+    reports = await settle_now(connection, now, sealer)
     keys = tuple(key for report in reports for key in report.orders)
     orders = await list_transfers(connection, Wanted(keys=keys), len(keys)) if keys else ()
     settled = Settled(

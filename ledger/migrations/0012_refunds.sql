@@ -135,7 +135,7 @@ CREATE TABLE settlement.move (
 CREATE INDEX move_open ON settlement.move (transit, book, sequence) WHERE NOT done;
 CREATE INDEX move_of_origin ON settlement.move (origin_book, origin);
 -- What cuts took of moves, posting by posting: kopecks added to a lot, below nought what was taken back from it. original_cut: the cut
--- that had taken the money, 0 for this one.
+-- that had taken the money, 0 for this one, -1 for what its recipient had been paid before for another account, and kept.
 CREATE TABLE settlement.moved (
     cut bigint NOT NULL REFERENCES settlement.cut,
     transit int NOT NULL,
@@ -144,7 +144,7 @@ CREATE TABLE settlement.moved (
     place int NOT NULL,
     amount bigint NOT NULL CONSTRAINT moved_amount CHECK (amount <> 0),
     original_cut bigint NOT NULL,
-    CONSTRAINT moved_once PRIMARY KEY (transit, book, sequence, place, cut));
+    CONSTRAINT moved_once PRIMARY KEY (transit, book, sequence, place, cut, original_cut));
 CREATE INDEX moved_of_cut ON settlement.moved (cut);
 -- Refunds that a counterparty keeps from its next cover: the clearing account's money is so much less promised. cut: the one from
 -- which on it counts, with what is still owed for the refund.
@@ -234,3 +234,14 @@ GRANT UPDATE ("left", space) ON settlement.claim TO kopeck_services;
 GRANT UPDATE (amount) ON settlement.deposit TO kopeck_services;
 GRANT UPDATE (done) ON settlement.move TO kopeck_services;
 GRANT UPDATE (cut) ON settlement.deduction TO kopeck_services;
+
+-- What people did with receipts: corrected, sent again. Never changed.
+CREATE TABLE fiscal.intervention (
+    intervention bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    receipt bigint NOT NULL REFERENCES fiscal.receipt,
+    what text NOT NULL,
+    done_by text NOT NULL CONSTRAINT intervention_person CHECK (char_length(btrim(done_by)) BETWEEN 1 AND 128),
+    done_at timestamptz NOT NULL);
+CREATE INDEX intervention_of_receipt ON fiscal.intervention (receipt);
+GRANT SELECT, INSERT ON fiscal.intervention TO kopeck_services;
+GRANT SELECT ON fiscal.intervention TO kopeck_reader;

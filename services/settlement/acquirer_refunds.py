@@ -55,7 +55,7 @@ async def book_acquirer_refunds(connection: Connection, now: datetime) -> int:
             async with connection.transaction():
                 seen += await _book(connection, row, now)
         except (RefundRefused, NotRefundable, AccountBusy, TableNotRebuilt, HistoryBroken) as error:
-            _log.error("acquirer_refund_not_booked", event=row["event"], reason=str(error))
+            _log.error("acquirer_refund_not_booked", number=row["event"], reason=str(error))
     return seen
 
 
@@ -81,7 +81,7 @@ async def _book(connection: Connection, row: Mapping[str, Any], now: datetime) -
         decided, kept = await _decide(connection, row, amount, now)
     except NothingLeft:
         await connection.execute(_SQL["add_booked"], event, None, None, MORE_THAN_LEFT, now)
-        _log.error("acquirer_refund_too_large", event=event)
+        _log.error("acquirer_refund_too_large", number=event)
         return True
     await connection.execute(_SQL["add_booked"], event, decided.refund, kept, "", now)
     return True

@@ -13,17 +13,23 @@ from services.settlement.lots import LotKey
 EntryPlace = tuple[Book, Place]
 THIS_CUT = 0
 """Stands for the number of the cut being made."""
+OWN = -1
+"""Stands for the cut of money that its recipient had been paid before, for another account, and kept."""
 NO_LOT = LotKey(LedgerAccount(0), 0, False)
 NO_ENTRY: EntryPlace = (Book(0), Place(0))
 
 
 class MoveLeg(NamedTuple):
-    """A posting of a move that no cut has taken: kopecks given to a lot, below nought taken from it."""
+    """A posting of a move that no cut has taken: kopecks given to a lot, below nought taken from it.
+
+    ``kept`` is what a recipient kept of the origin's on the same account because it had been paid it before (OWN).
+    """
 
     place: int
     key: LotKey
     period: int
     amount: int
+    kept: int = 0
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +143,7 @@ class Return(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Moved(NamedTuple):
-    """What a cut takes of a move's posting: kopecks added to its lot; ``original_cut`` as in Move.origin_cut."""
+    """What a cut takes of a move's posting: kopecks added to its lot; ``original_cut`` as in Move.origin_cut, or OWN."""
 
     at: EntryPlace
     place: int

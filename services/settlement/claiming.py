@@ -14,6 +14,7 @@ from schemas.transfer import PurposeClass
 from services.settlement.backlots import (
     NO_ENTRY,
     NO_LOT,
+    OWN,
     THIS_CUT,
     Backlog,
     CameBack,
@@ -71,6 +72,7 @@ class Claiming:
         self._legs = {move.at: list(move.legs) for move in backlog.moves}
         self._moves = sorted(backlog.moves, key=lambda move: move.at)
         self._entered: set[EntryPlace] = set()
+        self._own = {(move.origin, leg.key): leg.kept for move in backlog.moves for leg in move.legs if leg.amount < 0}
         self._taken: set[EntryPlace] = {move.at for move in backlog.moves if not any(leg.amount < 0 for leg in move.legs)}
         names = [name for name in NewClaim.__struct_fields__ if name != "amount"]
         for one in backlog.claims:
@@ -126,6 +128,7 @@ class Claiming:
         while before != len(self.finished) + len(self._taken):
             before = len(self.finished) + len(self._taken)
             for move in self._moves:
+                self._take_kept(move)
                 if move.at not in self._taken and self._may_take(move):
                     self._take(move)
                 if move.at not in self.finished and self._is_covered(move):
@@ -136,12 +139,23 @@ class Claiming:
 
     def _take(self, move: Move) -> None:
         original = THIS_CUT if move.origin in self._entered else move.origin_cut
+        cut = THIS_CUT if original is None else original
         for leg in [leg for leg in self._legs[move.at] if leg.amount < 0]:
-            cut = THIS_CUT if original is None else original
             one = Taken(key=leg.key, space=0, original_cut=cut, amount=-leg.amount, at=move.at)
             self._take_back(one, "refund", move.guarantor)
             self._move(move, leg, leg.amount, cut)
         self._taken.add(move.at)
+
+    def _take_kept(self, move: Move) -> None:
+        """Claim what a recipient had been paid before its part of a reassigned payment was taken back again: it never waits."""
+        for leg in [leg for leg in self._legs[move.at] if leg.amount < 0]:
+            paid = min(-leg.amount, self._own.get((move.origin, leg.key), 0))
+            if paid:
+                self._own[move.origin, leg.key] -= paid
+                self.lots[leg.key] = plus(self.lots.get(leg.key, Lot()), gross=-paid, claimed=paid)
+                one = Taken(key=leg.key, space=0, original_cut=THIS_CUT, amount=paid, at=move.at)
+                self._claim(one, "refund", move.guarantor, paid)
+                self._move(move, leg, -paid, OWN)
 
     def _is_covered(self, move: Move) -> bool:
         """Whether what a move gives may be ordered: all that it took back is covered, and its origin is no promise any more."""
@@ -214,7 +228,8 @@ class Claiming:
             recipient = self._directory.recipient_of(leg.key)
             amount = min(debtor.left, leg.amount)
             if amount and recipient is not None and recipient.number == debtor.told.recipient:
-                self._move(move, leg, amount, THIS_CUT)
+                self._move(move, leg, amount, OWN)
+                self._own[move.at, leg.key] = self._own.get((move.at, leg.key), 0) + amount
                 lot = self.lots.get(leg.key, Lot())
                 self.lots[leg.key] = plus(lot, gross=amount, recovered=amount, periods=lot.periods | {leg.period})
                 self._recover(debtor, leg.key, "own", amount)

@@ -78,7 +78,7 @@ async def _moves(connection: Connection, transit: Transit, takes: Cuts, director
     for row in await connection.fetch(_SQL["list_legs"], transit, *places) if legs else ():
         if row["amount"]:
             key = LotKey(row["account"], row["creditor"], row["capital"] or directory.is_capital(row["account"]))
-            legs[row["book"], row["sequence"]].append(MoveLeg(row["place"], key, row["period"], row["amount"]))
+            legs[row["book"], row["sequence"]].append(MoveLeg(row["place"], key, row["period"], row["amount"], row["kept"]))
     return [_move(row, legs[row["book"], row["sequence"]], takes) for row in rows]
 
 

@@ -29,10 +29,18 @@ FROM open o JOIN root r ON r.book = o.book AND r.sequence = o.sequence
 ORDER BY o.book, o.sequence;
 
 -- name: list_legs
--- Payables that moves give (above nought) and take, with the charge line's creditor, pool and period, less what cuts took of them.
+-- Payables that moves give (above nought) and take, with the charge line's creditor, pool and period, less what cuts took of them;
+-- kept: what a recipient kept of the origin's on the account because it had been paid it before, less what was taken back of that.
 SELECT w.book, w.sequence, u.place::int, u.account, coalesce(c.creditor, 0) AS creditor, coalesce(c.pool = 1, false) AS capital,
     coalesce(c.period, 0) AS period, (-u.amount - coalesce((SELECT sum(t.amount) FROM settlement.moved t WHERE t.transit = $1
-        AND t.book = w.book AND t.sequence = w.sequence AND t.place = u.place), 0))::bigint AS amount
+        AND t.book = w.book AND t.sequence = w.sequence AND t.place = u.place), 0))::bigint AS amount,
+    coalesce((SELECT sum(t.amount) FROM settlement.move m
+          JOIN settlement.move o ON o.transit = $1 AND ((o.book, o.sequence) = (m.origin_book, m.origin)
+            OR (o.origin_book, o.origin) = (m.origin_book, m.origin))
+          JOIN settlement.moved t ON t.transit = $1 AND t.book = o.book AND t.sequence = o.sequence AND t.original_cut = -1
+            AND (t.amount < 0 OR (o.book, o.sequence) = (m.origin_book, m.origin))
+          JOIN ledger.journal e ON e.book = t.book AND e.sequence = t.sequence AND e.accounts[t.place] = u.account
+      WHERE m.transit = $1 AND m.book = w.book AND m.sequence = w.sequence AND m.origin > 0), 0)::bigint AS kept
 FROM unnest($2::smallint[], $3::bigint[]) AS w(book, sequence) JOIN ledger.journal j ON j.book = w.book AND j.sequence = w.sequence
   CROSS JOIN LATERAL unnest(j.accounts, j.amounts, j.lines) WITH ORDINALITY AS u(account, amount, line, place)
   LEFT JOIN reference.charge c ON c.personal_account = j.personal_account AND c.line = u.line

@@ -4,6 +4,7 @@ What a cut has used must not change afterwards, or its registers could not be re
 transit accounts' last cuts, and are ended by a date, never changed.
 """
 
+import csv
 from collections.abc import Iterable, Mapping
 from datetime import date, time
 
@@ -84,6 +85,28 @@ async def set_transit_terms(connection: Connection, terms: TransitTerms) -> None
 async def set_service_names(connection: Connection, names: Mapping[str, str]) -> None:
     """Set how services are called in the purposes of orders, by their codes."""
     await connection.executemany(_SQL["set_service_name"], sorted(names.items()))
+
+
+class ServiceName(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a service is called in the purposes of orders, as a file gives it."""
+
+    service: str
+    name: str
+
+
+def read_csv(text: str, kind: type[msgspec.Struct]) -> tuple[msgspec.Struct, ...]:
+    """Read CSV with a heading: columns as of the JSON, an empty cell for a default. Raises TermsRefused naming the line."""
+    reader = csv.DictReader(text.splitlines(), delimiter=";" if ";" in text.partition("\n")[0] else ",")
+    rows = []
+    for row in reader:
+        if None in row or None in row.values():
+            raise TermsRefused(f"строка {reader.line_num}: столбцов не столько, сколько в заголовке")
+        told = {name.strip(): value.strip() for name, value in row.items() if value.strip()}
+        try:
+            rows.append(msgspec.convert(told, kind, strict=False))
+        except msgspec.ValidationError as error:
+            raise TermsRefused(f"строка {reader.line_num}: {error}") from error
+    return tuple(rows)
 
 
 def read_rows(lines: Iterable[bytes], kind: type[msgspec.Struct]) -> tuple[msgspec.Struct, ...]:

@@ -86,8 +86,8 @@ WRONG = [
     (("show", "99"), 2, "there is no receipt 99"),
     (("print", "99", "--output", "x.pdf"), 2, "there is no receipt 99"),
     (("print", "1", "--output", "x.pdf"), 2, "only what a till registered"),
-    (("mend", "1"), 2, "no registered receipt"),
-    (("mend", "1", "--by-order"), 2, "--base-number"),
+    (("mend", "1", "--by", "Анна"), 2, "no registered receipt"),
+    (("mend", "1", "--by", "Анна", "--by-order"), 2, "--base-number"),
     (("offsets", "2199-01"), 2, "has not ended"),
 ]
 
@@ -179,12 +179,12 @@ async def test_failed_receipts_are_sent_again(town: FiscalTown, commands: Comman
     assert [(one["number"], one["reason"]) for one in told["receipts"]] == [(1, "12: wrong ИНН")]
     assert told["counts"] == {"unconfigured": 1, "failed": 1}
     assert "stopped in all: 1 unconfigured, 1 failed" in await commands.text(receipts, "stopped")
-    report = await commands.json(receipts, "resend", "1", "2", "77", "1")
+    report = await commands.json(receipts, "resend", "1", "2", "77", "1", "--by", "Анна")
     assert (report["ordered"], report["left_alone"]) == (1, 2)
     shown = await commands.json(receipts, "show", "1")
     assert (shown["state"], [one["state"] for one in shown["orders"]]) == ("ordered", ["refused", "waiting"])
     assert len({one["key"] for one in shown["orders"]}) == 2
-    assert "0 ordered" in await commands.text(receipts, "resend", "1")
+    assert "0 ordered" in await commands.text(receipts, "resend", "1", "--by", "Анна")
 
 
 async def test_what_is_configured_at_last_goes_out(town: FiscalTown, commands: Commands) -> None:
@@ -199,10 +199,10 @@ async def test_what_is_configured_at_last_goes_out(town: FiscalTown, commands: C
 
 async def test_a_wrong_receipt_is_corrected(town: FiscalTown, commands: Commands) -> None:
     await register(town, 1)
-    same = await commands.run(receipts, "mend", "1")
+    same = await commands.run(receipts, "mend", "1", "--by", "Анна")
     assert (same.exit_code, "says already what is right" in same.output) == (2, True)
     await town.load("companies", COMPANIES.replace("osn,1.2", "usn_income,1.2"))
-    made = await commands.json(receipts, "mend", "1", "--by-order", "--base-number", "12-ф", "--base-date", "2026-11-20")
+    made = await commands.json(receipts, "mend", "1", "--by", "Анна", "--by-order", "--base-number", "12-ф", "--base-date", "2026-11-20")
     assert (made["wrong"], made["undo"] < made["right"]) == (1, True)
     undo = await commands.json(receipts, "show", str(made["undo"]))
     assert (undo["operation"], undo["state"]) == ("sell_refund_correction", "ordered")

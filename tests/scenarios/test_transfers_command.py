@@ -319,6 +319,24 @@ async def test_files_are_taken_whole_or_not_at_all(
         assert "NOBODY" in (await commands.run(contracts, what, str(file))).output
 
 
+async def test_the_same_columns_as_csv_and_names_of_services(town: SettlementTown, commands: Commands, tmp_path: Path) -> None:
+    file = tmp_path / "contracts.csv"
+    heading = "code;recipient;number;signed_on;valid_from;nets_debts;vat_percent;purpose"
+    file.write_text(f"{heading}\nc-1;TEPLO;1;2026-01-01;2026-01-01;true;22;\n", "utf-8-sig")
+    assert "1 rows: 1 taken" in await commands.text(contracts, "load", str(file))
+    row = await town.owner.fetchrow(SQL["contract"], "c-1")
+    assert (row["nets_debts"], row["vat_percent"], row["defers_small"], row["valid_to"]) == (True, 22, False, None)
+    for wrong, told in (("c-2;TEPLO;1", "столбцов"), ("c-2;TEPLO;1;вчера;2026-01-01;true;22;", "строка 2")):
+        file.write_text(f"{heading}\n{wrong}\n", "utf-8")
+        refused = await commands.run(contracts, "load", str(file))
+        assert refused.exit_code == 2 and told in refused.output, refused.output
+    names = tmp_path / "names.csv"
+    names.write_text("service,name\nheating,отопление\ncold_water,холодная вода\n", "utf-8")
+    assert "2 rows: 2 taken" in await commands.text(contracts, "service-names", str(names))
+    await paid(town)
+    assert "отопление" in (await town.orders())[0]["purpose"]
+
+
 async def test_an_approval_limit(town: SettlementTown, commands: Commands) -> None:
     text = await commands.text(contracts, "approval-limit", "300000", "--since", "2026-11-24", "--by", "Анна")
     assert "300\u202f000,00" in text

@@ -20,6 +20,7 @@ from services.balances.consumer import BalancesConsumer
 from services.postings.consumer import PostingsConsumer
 from services.reference.approve import approve_requisites
 from services.runner import catch_up
+from services.suspense.consumer import SuspenseConsumer
 from services.settlement.terms import TransitTerms, set_transit_terms
 from tests.conftest import LedgerDatabase
 from tests.scenarios.test_explain import Commands
@@ -106,6 +107,17 @@ async def test_what_is_spoilt_is_named(
     assert what in answer["divergence"]["what"], answer
     text = (await commands.run(verify, "--jobs", "1")).stdout
     assert text.startswith(f"DIVERGENCE in {where}: {answer['divergence']['what']}")
+
+
+async def test_an_item_of_suspense_that_is_not_what_is_owed_is_named(town: FiscalTown, commands: Commands) -> None:
+    await town.suspend(777)
+    for consumer in (BalancesConsumer(), PostingsConsumer(), SuspenseConsumer()):
+        await catch_up(town.services, consumer)
+    assert (await commands.run(verify, "--jobs", "1", "--json")).exit_code == 0
+    await town.owner.execute(SQL["spoil_suspense"])
+    answer = msgspec.json.decode((await commands.run(verify, "--jobs", "1", "--json")).stdout)
+    assert answer["divergence"]["where"] == "suspense", answer
+    assert "777 kopecks are owed, the items make 776" in answer["divergence"]["what"], answer
 
 
 async def test_money_that_waits_too_long_is_no_divergence(town: FiscalTown, commands: Commands) -> None:

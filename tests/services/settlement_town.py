@@ -154,7 +154,7 @@ class SettlementTown:
         """Book a statement line from which a counterparty kept its fee."""
         self._keys += 1
         line = BankLine(transit=self.transit, bank_id=f"net-{self._keys}", event_at=NOW)
-        kept = Fee(amount_kopecks=fee, bearer=self.recipients[bearer])
+        kept = Fee(amount_kopecks=fee, bearer=self.recipients[bearer]) if fee else None
         return await self.append(covered(line, self.spaces[space], amount, kept), 0)
 
     async def reverse_of_account(self, sequence: Place, account: int) -> Place:

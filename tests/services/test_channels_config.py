@@ -152,7 +152,9 @@ def test_the_demo_s_file_is_private_and_kept(tmp_path: Path) -> None:
     assert demo_channels_file(tmp_path).read_bytes() == first
     kinds = {channel.kind.value for channel in read_channels(path, {}).channel}
     assert kinds == {"osmp", "sber_online", "bank_feed", "rbs", "tbank", "tochka", "register", "statement"}
-    asked = next(one for one in read_channels(demo_channels_file(tmp_path, "http://127.0.0.1:8060"), {}).channel if one.kind == "rbs")
+    asked = next(
+        one for one in read_channels(demo_channels_file(tmp_path, "http://127.0.0.1:8060"), {}).channel if one.kind == "rbs"
+    )
     assert asked.acquirer.base_url == "http://127.0.0.1:8060/rbs" and asked.acquirer.password
     assert demo_channels_file(tmp_path).read_bytes() == first
 

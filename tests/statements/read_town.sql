@@ -116,3 +116,16 @@ SELECT seq_scan FROM pg_stat_user_tables WHERE schemaname = 'ledger' AND relname
 -- name: analyze_journal
 -- Let the planner know how small the journal is, as autovacuum does.
 ANALYZE ledger.journal;
+
+-- name: applications
+-- Payers' applications for reassignments, and who decided.
+SELECT a.file_name, f.decided_by FROM settlement.application a JOIN settlement.refund f USING (refund) ORDER BY a.refund;
+
+-- name: count_kind
+-- How many entries are of a kind.
+SELECT count(*) FROM ledger.journal WHERE kind = $1;
+
+-- name: balance
+-- A ledger account's balance in the journal, debit positive.
+SELECT coalesce(sum(u.amount), 0)::bigint FROM ledger.journal j CROSS JOIN LATERAL unnest(j.accounts, j.amounts) AS u(account, amount)
+WHERE u.account = $1;

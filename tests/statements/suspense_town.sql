@@ -45,15 +45,18 @@ UPDATE reference.personal_account SET time_zone = $2 WHERE personal_account = $1
 UPDATE reference.personal_account SET masked_name = $2, masked_address = $3 WHERE personal_account = $1;
 
 -- name: add_line
--- A credit of the bank's statement: bank's id, payer's account, sealed text, class.
+-- A credit of the bank's statement: bank's id, payer's account, sealed text, class; with its cover of the town's space.
 WITH told AS (
     INSERT INTO bank.statement (transit, source, kind, since, until, credited, debited, filtered, lines, content_digest, loaded_by, loaded_at)
     VALUES (1, 'test', 'final', '2026-11-11', '2026-11-11', 1, 0, false, 1, sha256(convert_to($1, 'UTF8')), 'test', now())
-    RETURNING statement)
-INSERT INTO bank.line (transit, bank_id, day, is_credit, is_reversal, amount, number, operation, code, counterparty_account, counterparty_bic,
-    counterparty_inn, "references", sealed, first_statement, last_statement, class, classified_by, classified_at)
-SELECT 1, $1, '2026-11-11', true, false, 1, '77', '01', '', $2, '044525225', '', '{}', $3, statement, statement, $4, 'test', now() FROM told
-RETURNING line;
+    RETURNING statement),
+added AS (
+    INSERT INTO bank.line (transit, bank_id, day, is_credit, is_reversal, amount, number, operation, code, counterparty_account,
+        counterparty_bic, counterparty_inn, "references", sealed, first_statement, last_statement, class, classified_by, classified_at)
+    SELECT 1, $1, '2026-11-11', true, false, 1, '77', '01', '', $2, '044525225', '', '{}', $3, statement, statement, $4, 'test', now()
+    FROM told RETURNING line)
+INSERT INTO bank.cover (line, space, by, reference, promised, gross, fee, difference, reason)
+SELECT line, 101, 'operation', $1, 1, 1, 0, 0, '' FROM added;
 
 -- name: returns
 -- Requests to settlement with their payees.
@@ -85,3 +88,13 @@ WITH made AS (
         'test', now()) RETURNING register)
 INSERT INTO intake.register_line (register, row, key, account, amount, fee, event_at, period, designates, document, aliases, repeats, sealed)
 SELECT register, 1, $3, '', 700, 0, now(), 0, false, '', '{}', false, $4 FROM made;
+
+-- name: vanish
+-- A line that its bank's statement no longer has.
+UPDATE bank.line SET vanished_from = last_statement WHERE bank_id = $1;
+
+-- name: add_other_channel
+-- A channel of another operation space.
+WITH made AS (INSERT INTO reference.operation_space (space, name) VALUES (102, 'terminals') RETURNING space)
+INSERT INTO reference.channel (channel, name, manner, legal_kind, space, transit)
+SELECT 102, 'terminals', 'reporting', 'paying_agent', space, 1 FROM made RETURNING space, channel;

@@ -13,6 +13,10 @@ DELETE FROM settlement.order_history h WHERE h.nth = (SELECT max(g.nth) FROM set
 -- An order whose parts pay another sum.
 UPDATE settlement.order_part SET gross = gross + 1, net = net + 1 WHERE transfer = (SELECT min(transfer) FROM settlement.transfer_order);
 
+-- name: spoil_suspense
+-- An item that waits for less than came.
+UPDATE suspense.item SET released = released + 1;
+
 -- name: park_result
 -- Something that the bank cannot have said.
 INSERT INTO settlement.parked_result (told_by, key, content, reason, seen_at)
@@ -35,3 +39,7 @@ DELETE FROM settlement.transit_terms;
 -- name: spoil_carried
 -- A kopeck more is carried than the books hold.
 UPDATE settlement.carried SET gross = gross + 1, amount = amount + 1;
+
+-- name: contract
+-- A contract by its code.
+SELECT * FROM settlement.contract WHERE code = $1;
