@@ -219,7 +219,12 @@ def _other_specs(house: House, environ: dict[str, str]) -> list[ChildSpec]:
     children.append(("workers", "kopeck.workers_process", workers, ()))
     children.append(("intake", "kopeck.intake_process", _intake_orders(house), ()))
     if house.orders is not None:
-        orders = OrdersProcessOrders(services_dsn=services_dsn, cut_every_s=house.orders.cut_every_s, log_level=log_level)
+        orders = OrdersProcessOrders(
+            services_dsn=services_dsn,
+            cut_every_s=house.orders.cut_every_s,
+            personal_keys=house.personal_keys,
+            log_level=log_level,
+        )
         children.append(("orders", "kopeck.orders_process", orders, ()))
         delivery = DeliveryOrders(
             services_dsn=services_dsn,

@@ -12,19 +12,22 @@ import click
 from rich.table import Table
 
 from connectors.acquiring.rbs_client import RbsClient
+from kopeck.acquirer_refunding import Ordered, order_back
 from kopeck.acquirer_sections import rbs_settings
 from kopeck.channels import ChannelConfigError
 from kopeck.clock import utc_now
-from kopeck.commands.acting import NotDone, log_to_standard_error
+from kopeck.commands.acting import NotDone, by_option, log_to_standard_error
 from kopeck.commands.options import data_option
-from kopeck.commands.reading import console, json_option, ledger_config, print_json, read_ledger
+from kopeck.commands.reading import console, json_option, ledger_config, place_of, print_json, read_ledger
 from kopeck.embedded.servers import Connections, connect_or_start
 from kopeck.intake_process import asked_channels, make_askers
 from kopeck.intakes import channel_named, channels_of, opened
 from ledger.statements import load_statements
+from schemas.ids import Book, Sequence
 from schemas.money import MoneyError, kopecks_from_roubles, roubles_for_people
 from services.acquiring.asking import Asked, ask_once
 from services.acquiring.orders import AccountRefused, NotStarted, OrderDiffers, Started, Wanted, draw_number, start_payment
+from services.acquiring.refunds import RefundRefused
 from services.delivery.http import HttpExchange
 
 _SQL = load_statements("services/acquiring/acquiring.sql")
@@ -141,6 +144,38 @@ async def _poll(connections: Connections, file: Path, name: str) -> Asked:
             raise NotDone("no channel's acquirer can be asked: kind rbs with acquirer.base_url is needed")
         askers = make_askers(channels, exchange, house.intake)
         return await ask_once(connections.services_dsn, askers, utc_now(), sweeps=True)
+
+
+@acquiring.command()
+@click.argument("place", metavar="BOOK:SEQUENCE")
+@channels_option
+@by_option
+@data_option
+@json_option
+def refund(place: str, file: Path, by: str, data_dir: Path | None, as_json: bool) -> None:
+    """Have the acquirer give back what the refund or reversal at BOOK:SEQUENCE took back (kopeck refunds decides it)."""
+    where = place_of(place)
+    if where is None:
+        raise click.BadParameter("a place is written BOOK:SEQUENCE, as kopeck journal shows it", param_hint="PLACE")
+    book, sequence = where
+    ordered = _on_ledger(data_dir, lambda connections: _refund(connections, file, (Book(book), Sequence(sequence)), by))
+    if as_json:
+        print_json(ordered)
+    else:
+        amount = roubles_for_people(ordered.amount_kopecks)
+        click.echo(
+            f"refund {ordered.refund}: {amount} ₽ of {ordered.payment} through {ordered.channel}; the running house asks for it"
+        )
+
+
+async def _refund(connections: Connections, file: Path, place: tuple[Book, Sequence], by: str) -> Ordered:
+    connection = await asyncpg.connect(connections.services_dsn)
+    try:
+        return await order_back(connection, await channels_of(connection, file), place, by, utc_now())
+    except (RefundRefused, LookupError) as error:
+        raise NotDone(f"{place[0]}:{place[1]}: {error}") from error
+    finally:
+        await connection.close()
 
 
 def _on_ledger(data_dir: Path | None, act: Callable[[Connections], Coroutine[Any, Any, Answer]]) -> Answer:

@@ -40,3 +40,7 @@ WHERE o.space = $1 AND o.number = $2 ORDER BY s.turn DESC LIMIT 1;
 -- name: list_refund_ends
 -- Refunds that the acquirer has answered for good.
 SELECT r.key, e.is_done, e.reason FROM intake.acquirer_refund r JOIN intake.acquirer_refund_end e USING (refund) ORDER BY refund;
+
+-- name: count_refund_orders
+-- Orders of delivery by which money goes back through acquirers.
+SELECT count(*) FROM delivery.outgoing WHERE what = 'acquirer_refund';

@@ -11,9 +11,11 @@ from connectors.sandbox.rbs import RbsSandbox, RbsSandboxOptions
 from kopeck.channels import parse_channels, register_channels
 from kopeck.clock import utc_now
 from kopeck.commands.acquiring import acquiring
+from kopeck.commands.refunds import refunds
 from schemas.exchange import HttpRequest
 from tests.conftest import LedgerDatabase
 from tests.pipeline.acquirer_bank import served_bank
+from tests.pipeline.acquirers import ACQUIRING_SQL
 from tests.pipeline.conftest import Town
 from tests.pipeline.proof import booked_keys
 from tests.scenarios.test_explain import Commands
@@ -95,6 +97,26 @@ async def test_a_payment_is_started_paid_lost_and_found(
     assert (event["act"], event["amount"], event["payment"]) == ("refunded", 34, order.order_id)
     assert "refunded" in await commands.text(acquiring, "events")
     assert await commands.json(acquiring, "events", "--channel", "evening") == []
+
+
+async def test_what_was_taken_back_is_asked_back_of_the_acquirer_once(
+    bank: RbsSandbox, commands: Commands, ledger_database: LedgerDatabase, tmp_path: Path
+) -> None:
+    told = await commands.json(acquiring, "start", *given(tmp_path, "--amount", "12.34"))
+    order = bank.book.find("", told["number"])
+    bank.pay(order.order_id, utc_now())
+    channels = ("--channels", str(tmp_path / "channels.toml"))
+    await commands.json(acquiring, "poll", *channels)
+    paid = await commands.run(acquiring, "refund", "1:1", *channels, "--by", "anna")
+    assert (paid.exit_code, "no refund and no reversal" in paid.output) == (2, True), paid.output
+    decided = await commands.json(refunds, "reverse", "1:1", "--amount", "2.34", "--by", "anna")
+    place = f"{decided['book']}:{decided['sequence']}"
+    ordered = await commands.json(acquiring, "refund", place, *channels, "--by", "anna")
+    assert (ordered["payment"], ordered["amount_kopecks"], ordered["channel"]) == (order.order_id, 234, "web")
+    assert await commands.json(acquiring, "refund", place, *channels, "--by", "boris") == ordered
+    connection = await asyncpg.connect(ledger_database.owner_dsn)
+    assert await connection.fetchval(ACQUIRING_SQL["count_refund_orders"]) == 1
+    await connection.close()
 
 
 @pytest.mark.parametrize(

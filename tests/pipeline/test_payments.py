@@ -237,7 +237,9 @@ async def test_a_statement_line_covers_what_was_promised(gateway: Gateway, town:
     assert (await send(gateway, "line-2", {**line, "space": "nobody"}, path="statement-lines")).status == 422
 
 
-async def test_a_cover_is_not_booked_where_the_statement_is_believed(gateway: Gateway, town: Town, owner: asyncpg.Connection) -> None:
+async def test_no_cover_is_booked_where_the_statement_is_believed(
+    gateway: Gateway, town: Town, owner: asyncpg.Connection
+) -> None:
     await owner.execute(SQL["believe_statement"], town.transit)
     line = {"transit_account": "40911810101850000000", "space": "bank", "amount": 900, "occurred_at": "2026-11-24T12:00:00+03:00"}
     answer = await send(gateway, "line-1", line, path="statement-lines")
