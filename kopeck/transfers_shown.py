@@ -15,6 +15,7 @@ from services.settlement.inspection import HistoryView, PartView, TransferTold, 
 from services.settlement.lines import OrderRegister, RegisterLine
 from services.settlement.statement import UnrecognisedMovement
 from services.settlement.waiting import CarriedMoney, Waiting, WaitingOrder
+from services.suspense.queue import SuspendedSum
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 """First characters of a cell that a spreadsheet would take for a formula."""
@@ -194,6 +195,24 @@ def print_waiting(out: Console, waiting: Waiting, names: Names) -> None:
     for register in waiting.parked_registers:
         out.print(f"PARKED REGISTER {register.number} ({register.key} to {register.counterparty}): {register.reason}")
     out.print(f"OVERDUE {waiting.overdue}" if waiting.overdue else "Nothing is overdue.")
+
+
+def print_suspended(out: Console, suspended: Iterable[SuspendedSum]) -> None:
+    """Print money without an owner by bank day, only when there is any: it may not stay in transit for ever either."""
+    sums = tuple(suspended)
+    if not sums:
+        return
+    shown = Table(
+        "transit account", "bank day", "items", "until", title="IN SUSPENSE", title_justify="left"
+    )
+    shown.add_column("amount", justify="right", no_wrap=True)
+    for one in sums:
+        terms = [one.promise] if one.law is None else [one.promise, one.law]
+        term = min(terms, key=lambda each: each.day)
+        until = _until(term.day.isoformat(), term.rule, overdue=term.overdue)
+        account = f"{one.transit_account} (47416)" if one.held else one.transit_account
+        shown.add_row(account, one.bank_day.isoformat(), str(one.items), until, roubles_for_people(one.amount))
+    out.print(shown)
 
 
 def print_carried(out: Console, carried: Iterable[CarriedMoney], names: Names) -> None:

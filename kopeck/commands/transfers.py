@@ -12,6 +12,7 @@ from kopeck.commands.options import data_option
 from kopeck.commands.reading import console, json_option, print_json, read_ledger
 from kopeck.transfers_shown import (
     print_registers,
+    print_suspended,
     print_transfer,
     print_transfers,
     print_unrecognised,
@@ -36,6 +37,7 @@ from services.settlement.rules.numbering import register_place
 from services.settlement.statement import UnrecognisedMovement, list_unrecognised
 from services.settlement.transitions import Applied, allow_reissue, apply_parked, cancel_order, state_executed
 from services.settlement.waiting import NotWaiting, Waiting, list_waiting, resolve_result
+from services.suspense.queue import SuspendedSum, list_suspended_sums
 
 DATE = click.DateTime(formats=["%Y-%m-%d"])
 STATES = tuple(state.name.lower() for state in TransferState)
@@ -144,14 +146,16 @@ def waiting(day: datetime | None, data_dir: Path | None, as_json: bool) -> None:
     """Show what waits and for whom: approval, the bank, other requisites, a person; and what is overdue."""
     today: date = day.date() if day else utc_now().astimezone(MOSCOW).date()
 
-    async def read(connection: Connection) -> tuple[Waiting, Names]:
-        return await list_waiting(connection, today), await fetch_names(connection)
+    async def read(connection: Connection) -> tuple[Waiting, Names, tuple[SuspendedSum, ...]]:
+        suspended = await list_suspended_sums(connection, today)
+        return await list_waiting(connection, today), await fetch_names(connection), suspended
 
-    found, names = read_ledger(data_dir, read)
+    found, names, suspended = read_ledger(data_dir, read)
     if as_json:
-        print_json(waiting_with_names(found, names))
+        print_json({**waiting_with_names(found, names), "suspended": suspended})
     else:
         print_waiting(console(), found, names)
+        print_suspended(console(), suspended)
 
 
 @transfers.command()

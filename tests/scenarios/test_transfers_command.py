@@ -19,12 +19,14 @@ from ledger.journal import fetch_entry
 from ledger.statements import load_statements
 from schemas.ids import Book
 from schemas.transfer import StatementMovement, TransferBatch, TransferResult, TransferState
+from services.runner import catch_up
 from services.settlement.composing import NO_REQUISITES
 from services.settlement.statement import NO_ORDER, take_movement
 from services.settlement.terms import CommissionRow, add_commission, set_approval_limit
 from services.settlement.transitions import Told, apply_result
 from services.settlement.waiting import TRANSFER_RULE, TRANSIT_RULE
 from services.settlement.whereabouts import Whereabouts, locate_money
+from services.suspense.consumer import SuspenseConsumer
 from tests.conftest import LedgerDatabase
 from tests.scenarios.test_explain import Commands
 from tests.services.settlement_town import DAY, NOW, TRANSIT_ACCOUNT, SettlementTown, settlement_town
@@ -400,3 +402,14 @@ async def test_netted_commission_is_followed_to_its_earner(town: SettlementTown)
     assert {leg.where for leg in legs} == {Whereabouts.ORDERED}
     assert sum(leg.amount - leg.commission for leg in legs) == 75_000
     assert [leg.orders[-1].recipient for leg in legs] == ["UK", "TEPLO", "OPER"]
+
+
+async def test_money_without_an_owner_is_warned_of_too(town: SettlementTown, commands: Commands) -> None:
+    assert (await commands.json(transfers, "waiting", "--on", "2026-11-24"))["suspended"] == []
+    await town.suspend(12_345)
+    await catch_up(town.services, SuspenseConsumer())
+    (told,) = (await commands.json(transfers, "waiting", "--on", "2026-11-27"))["suspended"]
+    assert (told["transit_account"], told["items"], told["amount"]) == (TRANSIT_ACCOUNT, 1, 12_345)
+    assert (told["law"]["day"], told["law"]["overdue"], told["promise"]["overdue"]) == ("2026-11-26", True, False)
+    text = await commands.text(transfers, "waiting", "--on", "2026-11-27")
+    assert "IN SUSPENSE" in text and "123,45" in text
