@@ -1,6 +1,6 @@
 """What a running house shows: payments with their splits, balances, lag. It reads through the reader role and /metrics only.
 
-Two short statements and one scrape in two seconds, by primary key or over the folded balances: the load is not felt.
+A few short statements and one scrape in two seconds, by primary key or over what was folded: the load is not felt.
 """
 
 import asyncio
@@ -26,8 +26,9 @@ LATEST_MAX = 8
 LEAVING_MAX = 5
 RECEIPTS = "receipt"
 Metrics = dict[str, Counter[str]]
+ANSWERED = "kopeck_payments_total"
 _READ = {
-    "kopeck_payments_total": ("answers", "answer"),
+    ANSWERED: ("answers", "answer"),
     "kopeck_consumer_lag_entries": ("lags", "consumer"),
     "kopeck_orders": ("orders", "state"),
     "kopeck_orders_ended_total": ("ended", "state"),
@@ -83,6 +84,27 @@ class Leaving(msgspec.Struct, frozen=True, kw_only=True):
     done: int = 0
 
 
+class SpaceMoney(msgspec.Struct, frozen=True, kw_only=True):
+    """What came in an operation space: payments, their sum, and what of it the bank's statement has covered; kopecks."""
+
+    space: str
+    payments: int
+    promised: int
+    covered: int
+
+
+class Coming(msgspec.Struct, frozen=True, kw_only=True):
+    """How money comes in. ``answered`` counts answers by channel since the start; ``waiting`` items of suspense hold
+    ``waiting_kopecks``; ``unclear`` lines of statements are not booked yet or wait for a person.
+    """
+
+    spaces: tuple[SpaceMoney, ...] = ()
+    answered: dict[str, int] = {}
+    waiting: int = 0
+    waiting_kopecks: int = 0
+    unclear: int = 0
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One look at the house. Money in kopecks; ``by_recipient`` is owed now, ``by_kind`` credit less debit.
 
@@ -98,6 +120,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     per_second: float
     lag_entries: dict[str, int]
     leaving: Leaving = Leaving()
+    coming: Coming = Coming()
     fault: str = ""
 
 
@@ -154,6 +177,7 @@ class Watcher:
             per_second=self._rate(metrics["answers"]["recorded"]),
             lag_entries=metrics["lags"],
             leaving=await self._leaving(connection, balances, metrics),
+            coming=await _coming(connection, metrics),
         )
 
     async def _leaving(
@@ -204,13 +228,26 @@ class Watcher:
         async with session.get(self._metrics_url) as response:
             response.raise_for_status()
             text = await response.text()
-        read: Metrics = {name: Counter() for name in ("answers", "lags", "orders", "ended")}
+        read: Metrics = {name: Counter() for name in ("answers", "channels", "lags", "orders", "ended")}
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 if sample.name in _READ and sample.labels.get("what", RECEIPTS) == RECEIPTS:
                     kept, label = _READ[sample.name]
                     read[kept][sample.labels[label]] += int(sample.value)
+                if sample.name == ANSWERED:
+                    read["channels"][sample.labels["channel"]] += int(sample.value)
         return read
+
+
+async def _coming(connection: "asyncpg.Connection[asyncpg.Record]", metrics: Metrics) -> Coming:
+    row = await connection.fetchrow(_SQL["count_waiting"])
+    return Coming(
+        spaces=tuple([msgspec.convert(dict(one), SpaceMoney) for one in await connection.fetch(_SQL["list_spaces"])]),
+        answered=metrics["channels"],
+        waiting=row["items"],
+        waiting_kopecks=row["amount"],
+        unclear=row["lines"],
+    )
 
 
 def _receipt(row: asyncpg.Record) -> LatestReceipt:

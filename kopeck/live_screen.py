@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kopeck.endpoints import Endpoints
-from kopeck.live import PERIOD_S, LatestEntry, Leaving, Snapshot, Watcher
+from kopeck.live import PERIOD_S, Coming, LatestEntry, Leaving, Snapshot, Watcher
 from kopeck.supervisor import Supervisor
 from schemas.money import roubles_for_people, roubles_from_kopecks
 
@@ -62,7 +62,13 @@ def _line(seen: Snapshot) -> str:
     owed = roubles_for_people(sum(seen.by_recipient.values()))
     fault = f" fault={seen.fault}" if seen.fault else ""
     paid = f"ordered {roubles_for_people(seen.leaving.ordered)} ₽ settled {roubles_for_people(seen.leaving.settled)} ₽"
-    parts = [f"{seen.per_second:.1f} payments/s", answers, f"owed {owed} ₽", paid, f"receipts {seen.leaving.done}", f"lag {lag}"]
+    coming = seen.coming
+    covered = roubles_for_people(sum(one.covered for one in coming.spaces))
+    promised = roubles_for_people(sum(one.promised for one in coming.spaces))
+    came = f"promised {promised} ₽ covered {covered} ₽ suspense {coming.waiting} unclear {coming.unclear}"
+    spaces = " ".join(f"{one.space}={one.payments}" for one in coming.spaces)
+    parts = [f"{seen.per_second:.1f} payments/s", answers, f"by space {spaces}", came, f"owed {owed} ₽", paid]
+    parts += [f"receipts {seen.leaving.done}", f"lag {lag}"]
     return " | ".join([*parts, f"trial balance {seen.trial_balance}{fault}"])
 
 
@@ -79,7 +85,9 @@ class Screen:
         columns = Table.grid(expand=True, padding=(0, 1))
         columns.add_column(ratio=2)
         columns.add_column(ratio=1)
-        columns.add_row(self._latest(seen), Group(self._numbers(seen), _leaving(seen.leaving), _recipients(seen)))
+        columns.add_row(
+            self._latest(seen), Group(self._numbers(seen), _coming(seen.coming), _leaving(seen.leaving), _recipients(seen))
+        )
         return Group(self._hints(seen), columns)
 
     def _latest(self, seen: Snapshot) -> RenderableType:
@@ -98,6 +106,7 @@ class Screen:
         table = Table.grid(padding=(0, 2))
         table.add_row("payments/s", f"{seen.per_second:.1f}")
         table.add_row("answers", ", ".join(f"{name} {count}" for name, count in sorted(seen.answers.items())))
+        table.add_row("by channel", ", ".join(f"{name} {count}" for name, count in sorted(seen.coming.answered.items())))
         table.add_row("trial balance", Text(str(seen.trial_balance), style="bold red" if seen.trial_balance else "green"))
         table.add_row("lag, entries", ", ".join(f"{name} {count}" for name, count in sorted(seen.lag_entries.items())))
         for child in self._supervisor.children:
@@ -130,6 +139,18 @@ def _split(entry: LatestEntry, abreast: int) -> str:
     if entry.kind != "payment":
         lines.insert(0, f"{entry.kind}{': ' + entry.reason if entry.reason else ''}")
     return "\n".join(lines)
+
+
+def _coming(coming: Coming) -> RenderableType:
+    """Operation spaces with what they promised and what the statement has covered, and what waits for a person."""
+    waits = f"suspense {coming.waiting}: {roubles_for_people(coming.waiting_kopecks)} ₽, lines not booked {coming.unclear}"
+    table = Table(title=f"Coming in; {waits}", expand=True, title_justify="left")
+    table.add_column("space", no_wrap=True, ratio=1)
+    for name in ("payments", "promised, ₽", "covered, ₽"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in coming.spaces:
+        table.add_row(one.space, str(one.payments), roubles_for_people(one.promised), roubles_for_people(one.covered))
+    return table
 
 
 def _leaving(leaving: Leaving) -> RenderableType:

@@ -41,6 +41,8 @@ SERVERS_REST_S_MAX = 15.0
 LOG_BYTES_MAX = 50_000_000
 STOP_ORDER = {"intake": 1, "workers": 1, "orders": 1, "delivery": 1, "sandbox": 2}
 """After the gateways (0), which stop accepting first."""
+_Child = tuple[str, str, msgspec.Struct, tuple[int, ...]]
+"""(name, module, what it is told, descriptors passed on)."""
 METRICS_FOLDER = "metrics"
 LOGS_FOLDER = "logs"
 
@@ -205,7 +207,7 @@ def _child_specs(house: House, listener: socket.socket, metrics: Path) -> list[C
 def _other_specs(house: House, environ: dict[str, str]) -> list[ChildSpec]:
     """Workers, and what the house has for its orders: the sandbox starts first and stops last, for the others call it."""
     services_dsn, log_level = house.connections.services_dsn, house.log_level
-    children: list[tuple[str, str, msgspec.Struct, tuple[int, ...]]] = []
+    children: list[_Child] = []
     if house.sandbox is not None:
         sandbox = house.sandbox
         told = SandboxOrders(
@@ -219,21 +221,7 @@ def _other_specs(house: House, environ: dict[str, str]) -> list[ChildSpec]:
     children.append(("workers", "kopeck.workers_process", workers, ()))
     children.append(("intake", "kopeck.intake_process", _intake_orders(house), ()))
     if house.orders is not None:
-        orders = OrdersProcessOrders(
-            services_dsn=services_dsn,
-            cut_every_s=house.orders.cut_every_s,
-            personal_keys=house.personal_keys,
-            log_level=log_level,
-        )
-        children.append(("orders", "kopeck.orders_process", orders, ()))
-        delivery = DeliveryOrders(
-            services_dsn=services_dsn,
-            counterparties=house.orders.counterparties,
-            local_webhooks=house.orders.local_webhooks,
-            log_level=log_level,
-            cleared=house.cleared,
-        )
-        children.append(("delivery", "kopeck.delivery_process", delivery, ()))
+        children += _orders_children(house, house.orders)
     return [
         ChildSpec(
             name=name,
@@ -246,6 +234,25 @@ def _other_specs(house: House, environ: dict[str, str]) -> list[ChildSpec]:
         )
         for name, module, settings, fds in children
     ]
+
+
+def _orders_children(house: House, orders: OrdersHouse) -> list[_Child]:
+    """What makes orders and what delivers them."""
+    services_dsn, log_level = house.connections.services_dsn, house.log_level
+    making = OrdersProcessOrders(
+        services_dsn=services_dsn,
+        cut_every_s=orders.cut_every_s,
+        personal_keys=house.personal_keys,
+        log_level=log_level,
+    )
+    delivery = DeliveryOrders(
+        services_dsn=services_dsn,
+        counterparties=orders.counterparties,
+        local_webhooks=orders.local_webhooks,
+        log_level=log_level,
+        cleared=house.cleared,
+    )
+    return [("orders", "kopeck.orders_process", making, ()), ("delivery", "kopeck.delivery_process", delivery, ())]
 
 
 def _gateway_orders(house: House, index: int, listener_fd: int) -> GatewayOrders:

@@ -62,9 +62,7 @@ class SandboxDoors:
 
     def __init__(self, parties: Sequence[SandboxParty], seed: int) -> None:
         self.fakes: dict[str, Fake] = {party.name: make_fake(party.kind, party.options) for party in parties}
-        self.calling: dict[str, CallingFake] = {
-            name: fake for name, fake in self.fakes.items() if isinstance(fake, CallingFake)
-        }
+        self.calling: dict[str, CallingFake] = {name: fake for name, fake in self.fakes.items() if isinstance(fake, CallingFake)}
         self._memories = {path: Memory(Path(path)) for path in dict.fromkeys(one.memory for one in parties) if path}
         answering = dict(self.fakes)
         for path, memory in self._memories.items():

@@ -22,7 +22,7 @@ from services.clearing.consumer import ClearingConsumer
 from services.days import keep_rolling
 from services.lag import LagGauges
 from services.postings.consumer import PostingsConsumer
-from services.runner import Runner
+from services.runner import Consumer, Runner
 from services.suspense.consumer import SuspenseConsumer
 from services.suspense.watching import SuspenseGauges, keep_suspense
 
@@ -79,7 +79,7 @@ async def _publish(connection: Connection) -> None:
 async def _work(lifeline: Lifeline, orders: WorkersOrders) -> None:
     lifeline.watch()
     dsn, stop = orders.services_dsn, lifeline.stop
-    consumers = [BalancesConsumer(), PostingsConsumer(), ClearingConsumer(), SuspenseConsumer()]
+    consumers: list[Consumer] = [BalancesConsumer(), PostingsConsumer(), ClearingConsumer(), SuspenseConsumer()]
     runner = Runner(dsn, consumers, hooks=LagGauges())
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(runner.run())

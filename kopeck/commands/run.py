@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import Awaitable
 from pathlib import Path
@@ -16,30 +17,36 @@ from kopeck.channels import ChannelConfigError, ChannelsFile, read_channels, reg
 from kopeck.clock import utc_now
 from kopeck.commands.migrate import migrate_ledger
 from kopeck.commands.options import data_option
-from kopeck.config import Config, read_config
+from kopeck.config import Config, ConfigError, read_config
 from kopeck.counterparties import CounterpartiesFile, CounterpartyConfigError, read_counterparties
-from kopeck.demo.bank import SandboxBank
 from kopeck.demo.channels import demo_channels_file
+from kopeck.demo.clearing import FolderOfAFeed, load_demo_rules
 from kopeck.demo.network import MOSCOW
-from kopeck.demo.orders import demo_sandbox
-from kopeck.demo.recipients import TRANSIT_ACCOUNT
+from kopeck.demo.orders import demo_sandbox, remember_standing
+from kopeck.demo.outside import DemoOutside, send_traffic
 from kopeck.demo.start import TownFailed, TownWish, list_payable_accounts, sample_accounts, settle_town, standing_kopecks
 from kopeck.demo.town import ACCOUNTS_MAX, ACCOUNTS_MIN
-from kopeck.demo.traffic import PayableAccount, Traffic, TrafficWish
+from kopeck.demo.traffic import PayableAccount, TrafficWish
 from kopeck.embedded.servers import Servers, start_servers
 from kopeck.endpoints import NO_ACCOUNTS, AccountSample, Endpoints, base_url_of, remove_endpoints
 from kopeck.live_screen import show_house
+from kopeck.personal_key import personal_keys, personal_sealer
 from kopeck.running import House, OrdersHouse, SandboxHouse, keep_house, stop_on_signals
 from kopeck.supervisor import ChildFailed, ListenError, Supervisor, open_listener
 from ledger.journal import create_ledger
-from schemas.channel import Channel
+from schemas.channel import Channel, ChannelKind
 from services.reference.faults import FaultyFile
 
 PROCESSES = 2
 RATE_MAX = 1_000
 LOOPBACK = "127.0.0.1"
-DEMO_CUT_EVERY_S = 20
+DEMO_CUT_EVERY_S = 45
 """So that transfers are seen going out; a bank's own cut-offs are a few a day."""
+DEMO_READ_EVERY_S = 15
+
+REFUSALS = (
+    ChannelConfigError, CounterpartyConfigError, ConfigError, ChildFailed, ListenError, TownFailed, FolderOfAFeed, FaultyFile
+)  # fmt: skip
 
 _log = structlog.get_logger("kopeck.run")
 
@@ -59,22 +66,31 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
-    """A ledger ready to be served."""
+    """A ledger ready to be served; ``file`` is what the channels were read from."""
 
     books: int
     channels: tuple[Channel, ...]
+    file: ChannelsFile
     accounts: AccountSample = NO_ACCOUNTS
     payable: tuple[PayableAccount, ...] = ()
     standing_kopecks: int = 0
 
 
 class Outside(msgspec.Struct, frozen=True, kw_only=True):
-    """The counterparties of a run; ``bank`` is the sandbox's, and new when it remembers nothing."""
+    """The counterparties of a run; ``demo`` is where the demo's stand."""
 
     orders: OrdersHouse
     sandbox: SandboxHouse | None = None
-    bank: SandboxBank | None = None
-    bank_is_new: bool = False
+    demo: DemoOutside | None = None
+
+
+class Sockets(msgspec.Struct, frozen=True, kw_only=True):
+    """Open before anything is told of their addresses: the gateways' and, in the demo, the sandbox's."""
+
+    gateway: socket.socket
+    gateway_url: str
+    sandbox: socket.socket | None = None
+    sandbox_url: str = ""
 
 
 @click.command()
@@ -135,15 +151,16 @@ def run(
         with start_servers(config.data_dir, config) as servers:
             remove_endpoints(servers.folder)
             asyncio.run(_run(config, options, servers))
-    except (ChannelConfigError, CounterpartyConfigError, ChildFailed, ListenError, TownFailed, FaultyFile) as error:
+    except REFUSALS as error:
         raise click.ClickException(str(error)) from error
 
 
 async def _run(config: Config, options: RunOptions, servers: Servers) -> None:
     stop = asyncio.Event()
     stop_on_signals(stop)
-    prepared = await _prepare(config, options, servers)
-    outside = await _outside(options, servers.folder)
+    sockets = await _open(config, options)
+    prepared = await _prepare(config, options, servers, sockets)
+    outside = await _outside((config, options), prepared, servers, sockets)
     house = House(
         folder=servers.folder,
         host=config.host,
@@ -157,6 +174,8 @@ async def _run(config: Config, options: RunOptions, servers: Servers) -> None:
         with_secrets=options.own is None,
         orders=outside.orders,
         sandbox=outside.sandbox,
+        listener=sockets.gateway,
+        personal_keys=_personal_keys(config, prepared),
     )
 
     async def beside(endpoints: Endpoints, supervisor: Supervisor, stopping: asyncio.Event) -> None:
@@ -167,23 +186,55 @@ async def _run(config: Config, options: RunOptions, servers: Servers) -> None:
     _log.info("stopped")
 
 
-async def _outside(options: RunOptions, folder: Path) -> Outside:
-    """Where orders go: your own counterparties, or the demo's sandbox on a free port of loopback."""
+async def _open(config: Config, options: RunOptions) -> Sockets:
+    """Listen where the gateways will answer, and on a free port of loopback for the demo's sandbox."""
+    gateway = await open_listener(config.host, config.port)
+    gateway_url = base_url_of(config.host, gateway.getsockname()[1])
     if options.own is not None:
-        return Outside(orders=OrdersHouse(counterparties=options.counterparties))
-    listener = await open_listener(LOOPBACK, 0)
-    sandbox = demo_sandbox(folder, base_url_of(LOOPBACK, listener.getsockname()[1]), utc_now())
-    return Outside(
-        orders=OrdersHouse(counterparties=sandbox.file, local_webhooks=True, cut_every_s=DEMO_CUT_EVERY_S),
-        sandbox=SandboxHouse(
-            parties=sandbox.parties, listener_fd=listener.detach(), seed=options.wish.seed, memory=str(sandbox.memory)
-        ),
-        bank=SandboxBank(sandbox.bank_url, TRANSIT_ACCOUNT),
-        bank_is_new=sandbox.is_new,
+        return Sockets(gateway=gateway, gateway_url=gateway_url)
+    sandbox = await open_listener(LOOPBACK, 0)
+    return Sockets(
+        gateway=gateway,
+        gateway_url=gateway_url,
+        sandbox=sandbox,
+        sandbox_url=base_url_of(LOOPBACK, sandbox.getsockname()[1]),
     )
 
 
-async def _prepare(config: Config, options: RunOptions, servers: Servers) -> Prepared:
+def _personal_keys(config: Config, prepared: Prepared) -> tuple[str, ...]:
+    """Without a statement's channel nothing is cleared, and no key is asked for."""
+    clears = any(channel.kind is ChannelKind.STATEMENT for channel in prepared.channels)
+    return personal_keys(config) if clears else ()
+
+
+async def _outside(run: tuple[Config, RunOptions], prepared: Prepared, servers: Servers, sockets: Sockets) -> Outside:
+    """Where orders go: your own counterparties, or the demo's sandbox."""
+    config, options = run
+    if options.own is not None or sockets.sandbox is None:
+        return Outside(orders=OrdersHouse(counterparties=options.counterparties))
+    sandbox = demo_sandbox(servers.folder, sockets.sandbox_url, utc_now(), sockets.gateway_url)
+    remember_standing(sandbox, prepared.standing_kopecks, utc_now())
+    return Outside(
+        orders=OrdersHouse(
+            counterparties=sandbox.file,
+            local_webhooks=True,
+            cut_every_s=DEMO_CUT_EVERY_S,
+            read_every_s=DEMO_READ_EVERY_S,
+        ),
+        sandbox=SandboxHouse(parties=sandbox.parties, listener_fd=sockets.sandbox.detach(), seed=options.wish.seed),
+        demo=DemoOutside(
+            folder=servers.folder,
+            connections=servers.connections,
+            sandbox_url=sockets.sandbox_url,
+            bank_url=sandbox.bank_url,
+            channels=prepared.channels,
+            file=prepared.file,
+            sealer=personal_sealer(config),
+        ),
+    )
+
+
+async def _prepare(config: Config, options: RunOptions, servers: Servers, sockets: Sockets) -> Prepared:
     """Migrate, create the ledger, register the channels and settle the demo town."""
     applied = await migrate_ledger(servers.connections)
     if applied:
@@ -194,17 +245,23 @@ async def _prepare(config: Config, options: RunOptions, servers: Servers) -> Pre
     finally:
         await owner.close()
     servers.publish()
-    file = options.own or read_channels(demo_channels_file(servers.folder), os.environ)
+    file = options.own or read_channels(demo_channels_file(servers.folder, sockets.sandbox_url), os.environ)
     connection = await asyncpg.connect(servers.connections.services_dsn)
     try:
         channels = await _register(connection, file)
         if options.own is not None:
-            return Prepared(books=books, channels=channels)
+            return Prepared(books=books, channels=channels, file=file)
         await settle_town(connection, servers.folder, options.wish, utc_now, lambda words: _log.info(words))
+        await load_demo_rules(connection, utc_now())
         sample = await sample_accounts(connection)
-        payable = await list_payable_accounts(connection, sample)
-        standing = await standing_kopecks(connection)
-        return Prepared(books=books, channels=channels, accounts=sample, payable=payable, standing_kopecks=standing)
+        return Prepared(
+            books=books,
+            channels=channels,
+            file=file,
+            accounts=sample,
+            payable=await list_payable_accounts(connection, sample),
+            standing_kopecks=await standing_kopecks(connection),
+        )
     finally:
         await connection.close()
 
@@ -219,11 +276,9 @@ async def _accompany(
     """Show the ready house, send the demo's payments and look at the clock, until the event is set."""
     endpoints, supervisor, stop = served
     together: list[Awaitable[None]] = [show_house(endpoints, supervisor, stop)]
-    if options.traffic and prepared.payable and outside.bank is not None:
-        standing = prepared.standing_kopecks if outside.bank_is_new else 0
-        wish = TrafficWish(seed=options.wish.seed, rate=options.rate, standing_kopecks=standing)
-        sending = Traffic(endpoints.channels, prepared.payable, outside.bank, wish=wish, utc_now=utc_now)
-        together.append(sending.run(stop))
+    if options.traffic and prepared.payable and outside.demo is not None:
+        wish = TrafficWish(seed=options.wish.seed, rate=options.rate)
+        together.append(send_traffic(outside.demo, endpoints, (prepared.payable, wish), stop))
     if options.duration_s:
         together.append(_stop_after(options.duration_s, stop))
     async with asyncio.TaskGroup() as tasks:
@@ -247,5 +302,6 @@ def _start_log() -> None:
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0),
         ],
+        wrapper_class=structlog.make_filtering_bound_logger("info"),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )

@@ -38,7 +38,7 @@ class SandboxBank:
         purpose: str,
         paper: tuple[BankParty, str] = (PAYER, "1"),
     ) -> None:
-        """Let money in by the payer's order of that number; raises BankUnmoved when the sandbox's network swallowed every attempt."""
+        """Let money in by the payer's order of that number; raises BankUnmoved when the network swallowed every attempt."""
         content = msgspec.json.encode(credit_of(self._account, key, amount_kopecks, purpose, paper))
         for _ in range(ATTEMPTS_MAX):
             try:

@@ -1,6 +1,6 @@
 """The demo's channel configuration: a file in the data folder, with secrets made for it, and read like any other.
 
-It is written anew at every start, with the secrets that it has: only the address at which the sandbox's acquirer is asked changes.
+It is written anew at every start with the secrets that it has: only the address of the sandbox's acquirer changes.
 """
 
 import secrets
@@ -128,7 +128,11 @@ def _acquirer(folder: Path, kind: str, made: tuple[str, ...], sandbox_url: str) 
         rows = [f'merchants = ["{TERMINAL}"]', f"account_in_order = '{ACCOUNT_IN_ORDER}'", "order_is_once = true"]
     elif kind == "tochka":
         keys = msgspec.json.encode(str((folder / JWKS_FILE).absolute())).decode()
-        rows = [f'merchants = ["{CUSTOMER}"]', f"account_in_order = '{ACCOUNT_IN_ORDER}'", f"public_key_files = {{ sandbox = {keys} }}"]
+        rows = [
+            f'merchants = ["{CUSTOMER}"]',
+            f"account_in_order = '{ACCOUNT_IN_ORDER}'",
+            f"public_key_files = {{ sandbox = {keys} }}",
+        ]
     return "".join(f"{row}\n" for row in ("\n[channel.acquirer]", *rows)) if rows else ""
 
 

@@ -50,7 +50,7 @@ BANK_FAULTS = {
 
 
 class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
-    """Counterparties as the house knows them and as the sandbox plays them; ``money`` is the memory of the bank and the acquirers."""
+    """Counterparties as the house knows them and as the sandbox plays them; ``money``: what the bank and acquirers remember."""
 
     file: CounterpartiesFile
     parties: tuple[SandboxParty, ...]

@@ -116,7 +116,7 @@ class CardPayer(_Payer):
 
     async def pay(self, errand: Errand) -> bool | None:
         order = f"ls{errand.account_number}-{errand.key}"
-        told = msgspec.json.encode({"OrderId": order[:36], "Amount": errand.amount_kopecks})
+        told = msgspec.json.encode({"OrderId": order, "Amount": errand.amount_kopecks})
         answer = await self._post(self._url, told, "application/json")
         if answer is None:
             raise Unanswered(f"{self.endpoint.name}: the terminal did not answer")
@@ -152,9 +152,7 @@ class CounterPayer(_Payer):
 class OrderPayer(_Payer):
     """Sends a plain payment order to the transit account: the purpose names the account, or nobody."""
 
-    def __init__(
-        self, session: aiohttp.ClientSession, endpoint: Endpoint, note: Note, bank: SandboxBank, chance: Random
-    ) -> None:
+    def __init__(self, session: aiohttp.ClientSession, endpoint: Endpoint, note: Note, bank: SandboxBank, chance: Random) -> None:
         super().__init__(session, endpoint, note)
         self._bank = bank
         self._chance = chance

@@ -12,20 +12,25 @@ import msgspec
 import structlog
 
 from kopeck.clock import Clock
-from kopeck.demo.bank import BankUnmoved, SandboxBank
-from kopeck.demo.network import BankFeed, Counterparty, Endpoint, Errand, Unanswered, counterparty
+from kopeck.demo.covering import Covering
+from kopeck.demo.network import Counterparty, Errand, Unanswered
+from kopeck.demo.payers import Paid
 
 AT_ONCE_MAX = 16
 ATTEMPTS_MAX = 5
 RETRY_S = 1.0
-COVER_S = 15
 TIMEOUT_S = 20
-UNKNOWN_SHARE = 0.02
+UNKNOWN_SHARE, MISTYPED_SHARE = 0.02, 0.08
 REPEATED_SHARE = 0.03
 SAME_KEY_LATER_SHARE = 0.01
-"""Chance of an account nobody has; of sending one payment twice at once; of repeating one paid long ago."""
+"""Chance of an account nobody has, and of a slip of the pen where people write it; of sending one payment twice at once; of
+repeating one paid long ago."""
 SMALL_KOPECKS = (10_000, 50_000, 100_000, 150_000, 300_000)
-WEIGHTS = {"osmp": 5, "sber_online": 3, "bank_feed": 2}
+WEIGHTS = {"osmp": 10, "sber_online": 6, "bank_feed": 4, "rbs": 2, "tbank": 2, "tochka": 2, "register": 2, "statement": 1}
+WIRE = frozenset({"osmp", "sber_online", "bank_feed"})
+"""Kinds whose counterparty repeats a payment by itself, and whose payments are told of by us alone."""
+WRITTEN = frozenset({"tbank", "tochka", "register", "statement"})
+"""Kinds by which an account's number is written by hand and checked by nobody."""
 
 _log = structlog.get_logger("kopeck.traffic")
 
@@ -38,60 +43,59 @@ class PayableAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrafficWish(msgspec.Struct, frozen=True, kw_only=True):
-    """What the traffic is drawn from, payments a second, and what the bank holds on the transit account at the start."""
+    """What the traffic is drawn from, and payments a second."""
 
     seed: int
     rate: int
-    standing_kopecks: int = 0
 
 
 class Traffic:
     """Pays the accounts in turn at a rate, until stopped; ``sent`` counts what became of it. There must be an account.
 
-    Covers go to ``bank`` first, the sandbox's, and then to the house as statement lines.
+    Of what was taken ``covering`` is told, that lets the money come.
     """
 
     def __init__(
         self,
-        endpoints: Sequence[Endpoint],
+        parties: Sequence[Counterparty],
         accounts: Sequence[PayableAccount],
-        bank: SandboxBank,
+        covering: Covering,
         *,
         wish: TrafficWish,
         utc_now: Clock,
     ) -> None:
         self.sent: Counter[str] = Counter()
-        self._endpoints = [one for one in endpoints if one.kind in WEIGHTS]
+        self._parties = [one for one in parties if one.endpoint.kind in WEIGHTS]
         self._accounts = cycle(accounts)
-        self._bank = bank
+        self._covering = covering
         self._chance = Random(wish.seed)
         self._wish = wish
         self._utc_now = utc_now
-        self._clearing: Counter[str] = Counter()
         self._old: list[tuple[Counterparty, Errand]] = []
         # Keys are new in every run on the same ledger: milliseconds of the start, then a counter.
         self._keys = iter(range(int(utc_now().timestamp()) * 1_000_000, 10**19))
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, session: aiohttp.ClientSession, stop: asyncio.Event) -> None:
         """Send until ``stop``; what is under way is finished."""
         limit = asyncio.Semaphore(AT_ONCE_MAX)
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-        async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as tasks:
-            parties = [counterparty(session, endpoint) for endpoint in self._endpoints]
-            covering = tasks.create_task(self._cover(session, parties, stop))
+        weights = [WEIGHTS[one.endpoint.kind] for one in self._parties]
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._covering.run(session, stop))
             while not stop.is_set():
                 await limit.acquire()
-                party = self._chance.choices(parties, [WEIGHTS[one.endpoint.kind] for one in parties])[0]
-                errand = self._errand()
+                party = self._chance.choices(self._parties, weights)[0]
+                errand = self._errand(party.endpoint.kind)
                 task = tasks.create_task(self._send(party, errand, self._chance.random()))
                 task.add_done_callback(lambda _: limit.release())
                 await _pause(stop, self._chance.expovariate(self._wish.rate))
-            await covering
-        _log.info("traffic", **{name.replace(" ", "_"): count for name, count in sorted(self.sent.items())})
+        self._covering.save()
+        told = {name.replace(" ", "_"): count for name, count in sorted(self.sent.items())}
+        _log.info("traffic", **told, covered=self._covering.covered)
 
-    def _errand(self) -> Errand:
+    def _errand(self, kind: str) -> Errand:
         account = next(self._accounts)
         unknown = self._chance.random() < UNKNOWN_SHARE
+        mistyped = kind in WRITTEN and self._chance.random() < MISTYPED_SHARE
         fate = self._chance.random()
         if fate < 0.65 and account.total_kopecks > 0:
             amount = account.total_kopecks
@@ -100,6 +104,8 @@ class Traffic:
         else:
             amount = self._chance.choice(SMALL_KOPECKS)
         number = f"79{self._chance.randrange(10**8):08d}" if unknown else account.number
+        if mistyped:
+            number = mistype(number, self._chance)
         return Errand(key=str(next(self._keys)), account_number=number, amount_kopecks=amount, at=self._utc_now())
 
     async def _send(self, party: Counterparty, errand: Errand, fate: float) -> None:
@@ -107,7 +113,7 @@ class Traffic:
             if not await party.check(errand):
                 self.sent["refused at check"] += 1
                 return
-            if fate < REPEATED_SHARE:
+            if fate < REPEATED_SHARE and party.endpoint.kind in WIRE:
                 taken, _ = await asyncio.gather(self._pay(party, errand), self._pay(party, errand))
             else:
                 taken = await self._pay(party, errand)
@@ -121,8 +127,10 @@ class Traffic:
 
     def _count(self, party: Counterparty, errand: Errand, taken: bool | None) -> None:
         self.sent["taken" if taken else "refused" if taken is False else "given up"] += 1
-        if taken:
-            self._clearing[party.endpoint.space] += errand.amount_kopecks
+        self.sent[party.endpoint.kind] += bool(taken)
+        if taken and party.endpoint.kind in WIRE:
+            paid = Paid(operation=errand.key, account=errand.account_number, amount_kopecks=errand.amount_kopecks, at=errand.at)
+            self._covering.note(party.endpoint.space, paid)
             self._old = [*self._old[-99:], (party, errand)]
 
     async def _pay(self, party: Counterparty, errand: Errand) -> bool | None:
@@ -135,37 +143,14 @@ class Traffic:
             await asyncio.sleep(RETRY_S * (attempt + 1))
         return None
 
-    async def _cover(self, session: aiohttp.ClientSession, parties: Sequence[Counterparty], stop: asyncio.Event) -> None:
-        """Let the money of every operation space come onto the transit account now and then, and report it."""
-        banks = [party for party in parties if isinstance(party, BankFeed)]
-        if self._wish.standing_kopecks > 0:
-            await self._credit(session, f"standing-{next(self._keys)}", self._wish.standing_kopecks)
-        while banks and not stop.is_set():
-            await _pause(stop, COVER_S)
-            for space, amount in sorted(self._clearing.items()):
-                if amount > 0 and await self._cover_space(session, banks[0], space, amount):
-                    self._clearing[space] -= amount
-                    self.sent["covered"] += 1
 
-    async def _cover_space(self, session: aiohttp.ClientSession, bank: BankFeed, space: str, amount: int) -> bool:
-        key = f"line-{next(self._keys)}"
-        if not await self._credit(session, key, amount):
-            return False
-        for _ in range(ATTEMPTS_MAX):
-            with suppress(aiohttp.ClientError, TimeoutError):
-                taken = await bank.cover(key, space, amount, self._utc_now())
-                if taken is not None:
-                    return taken
-            await asyncio.sleep(RETRY_S)
-        return False
-
-    async def _credit(self, session: aiohttp.ClientSession, key: str, amount: int) -> bool:
-        try:
-            await self._bank.credit(session, key, amount, "Покрытие принятых платежей за ЖКУ")
-        except BankUnmoved as error:
-            _log.warning("bank_unmoved", reason=str(error))
-            return False
-        return True
+def mistype(number: str, chance: Random) -> str:
+    """Return a number with two neighbouring digits swapped, as people do; the same where no two differ."""
+    places = [place for place in range(2, len(number) - 1) if number[place] != number[place + 1]]
+    if not places:
+        return number
+    place = chance.choice(places)
+    return number[:place] + number[place + 1] + number[place] + number[place + 2 :]
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

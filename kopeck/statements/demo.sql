@@ -40,3 +40,7 @@ SELECT transit FROM reference.transit_account WHERE account = $1
 -- name: count_contracts
 -- How many contracts are known.
 SELECT count(*) FROM settlement.contract
+
+-- name: count_rule_sets
+-- How many sets of rules of classification were ever loaded.
+SELECT count(*) FROM bank.rule_set

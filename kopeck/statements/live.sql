@@ -27,3 +27,19 @@ JOIN reference.recipient r USING (recipient) ORDER BY t.transfer DESC LIMIT $1
 -- The newest registered receipts.
 SELECT s.fd, s.fpd, s.total, s.registered_at, r.name FROM (SELECT * FROM fiscal.receipt ORDER BY number DESC LIMIT 4 * $1) f
 JOIN fiscal.sign s ON s.receipt = f.number JOIN reference.recipient r ON r.recipient = f.issuer ORDER BY f.number DESC LIMIT $1
+
+-- name: list_spaces
+-- What was promised in each operation space and what the statement or a feed has covered, as the consumer has folded it: a row a day
+-- of payers and space.
+SELECT s.name AS space, coalesce(p.payments, 0)::bigint AS payments, coalesce(p.promised, 0)::bigint AS promised,
+    coalesce(c.amount, 0)::bigint AS covered
+FROM (SELECT d.space, sum(d.payments) AS payments, sum(d.promised) AS promised FROM bank.promised_day d GROUP BY d.space) p
+FULL JOIN (SELECT b.space, sum(b.amount) AS amount FROM bank.covered b GROUP BY b.space) c USING (space)
+JOIN reference.operation_space s USING (space) ORDER BY s.name
+
+-- name: count_waiting
+-- What waits for a person or for booking: items of suspense and lines of statements, both by the indexes of what is open.
+SELECT (SELECT count(*) FROM suspense.item i WHERE i.remains > 0) AS items,
+    (SELECT coalesce(sum(i.remains), 0)::bigint FROM suspense.item i WHERE i.remains > 0) AS amount,
+    (SELECT count(*) FROM bank.line l WHERE l.class IS NULL OR l.sequence IS NULL AND l.class NOT IN ('own_order', 'returned_order'))
+        AS lines

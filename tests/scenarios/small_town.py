@@ -196,10 +196,11 @@ async def _sandbox(folder: Path) -> AsyncIterator[tuple[SandboxDoors, OrdersHous
 
 
 def _calm(party: SandboxParty) -> SandboxParty:
+    """Nothing is remembered: a town lives once."""
     if party.name != BANK:
-        return party
+        return msgspec.structs.replace(party, memory="")
     calm = {"delay_ms": BANK_DELAY_MS, "refused_permille": 0, "held_permille": 0, "returned_permille": 0}
-    return msgspec.structs.replace(party, options={**party.options, **calm})
+    return msgspec.structs.replace(party, options={**party.options, **calm}, memory="")
 
 
 async def _persist(ask: Callable[[], Awaitable[bool | None]]) -> bool:

@@ -28,6 +28,9 @@ from kopeck.endpoints import FILE_NAME
 READY_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 60
 PAYERS = 12
+DEMO_S = 42
+"""Long enough for every register to come, and for the statement to be read after it."""
+SPACES = {"terminals", "sber", "bank-feed", "rbs", "tbank", "tochka", "counter", "statement"}
 ROOT = Path(__file__).resolve().parents[2]
 PAYMENT = {"command": "pay", "txn_id": "7001", "txn_date": "20261116120000"}
 
@@ -197,9 +200,9 @@ def test_a_killed_program_held_the_folder_and_leaves_nobody_serving(folder: Path
         second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
         assert second.returncode == 1
         assert f"in use by another kopeck (pid {killed.program.pid})" in second.stderr
-        modules = ("kopeck.gateway_process", "kopeck.workers_process")
+        modules = ("kopeck.gateway_process", "kopeck.workers_process", "kopeck.intake_process")
         left = [pid for module in modules for pid in children(killed.program.pid, module)]
-        assert len(left) == 3
+        assert len(left) == 4
         killed.program.kill()
         killed.program.wait(STOP_TIMEOUT_S)
         assert wait_until(lambda: not any(is_alive(pid) for pid in left), timeout_s=20)
@@ -209,17 +212,40 @@ def test_a_killed_program_held_the_folder_and_leaves_nobody_serving(folder: Path
         assert again.stop() == 0
 
 
-def test_demo_traffic_balances_and_ends_by_itself(folder: Path) -> None:
-    run = Run(folder, "--rate", "20", "--duration", "8", "--seed", "3")
+def test_demo_traffic_comes_by_every_channel_balances_and_ends_by_itself(folder: Path) -> None:
+    run = Run(folder, "--rate", "20", "--duration", str(DEMO_S), "--seed", "3")
     try:
         assert run.program.wait(READY_TIMEOUT_S) == 0
     finally:
         if run.program.poll() is None:
             run.stop()
-    log = run.log.read_text("utf-8")
+    log, screen = run.log.read_text("utf-8"), run.screen.read_text("utf-8")
     assert re.search(r"traffic .*taken=[1-9]", log)
-    assert "unanswered" not in log and "given_up" not in log
-    assert re.search(r"trial balance 0\n", run.screen.read_text("utf-8"))
+    assert "unanswered" not in log and "given_up" not in log and "not_loaded" not in log
+    assert re.search(r"trial balance 0\n", screen)
+    counted = dict(re.findall(r"(\S+)=([0-9]+)", screen.splitlines()[-1].partition("by space")[2].partition("|")[0]))
+    assert {space for space, payments in counted.items() if int(payments)} == SPACES
+    logs = [folder.joinpath(f"logs/{name}.log").read_text("utf-8").splitlines() for name in ("intake", "sandbox")]
+    told = [json.loads(line) for lines in logs for line in lines]
+    faults = {one["event"] for one in told if one["level"] in ("warning", "error")}
+    assert faults <= {"statement_unread", "callback_unanswered"}, "the bank's network has faults, and calls go on until the end"
+
+
+def test_what_the_demo_s_statement_says_is_booked_and_the_folder_verifies(folder: Path) -> None:
+    lines = json.loads(command(folder, "statements", "lines", "--limit", "10000", "--json"))
+    classes = Counter(one["line_class"] for one in lines)
+    assert {"cover", "payment"} <= {*classes} <= {"cover", "payment", "own_order", "returned_order", "unknown"}
+    assert not [one for one in lines if one["held_back"] or one["vanished"] or one["difference"]]
+    assert command(folder, "verify").startswith("verified: ")
+
+
+def command(folder: Path, *words: str) -> str:
+    """What a command says of the folder."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("KOPECK_")}
+    argv = [sys.executable, "-m", "kopeck", *words, "--data", str(folder)]
+    done = subprocess.run(argv, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def test_secrets_stand_on_the_screen_and_in_no_log(folder: Path) -> None:
@@ -239,7 +265,9 @@ def test_secrets_stand_on_the_screen_and_in_no_log(folder: Path) -> None:
     secrets.discard("")
     assert len(secrets) >= 7
     logs = [run.log, *folder.glob("*.log*"), *folder.glob("logs/*")]
-    assert {"gateway-0.log", "gateway-1.log", "workers.log", "postgres.log", "valkey.log"} <= {log.name for log in logs}
+    assert {"gateway-0.log", "gateway-1.log", "intake.log", "workers.log", "postgres.log", "valkey.log"} <= {
+        log.name for log in logs
+    }
     for log in logs:
         text = log.read_text("utf-8", "replace")
         assert not [secret[:4] for secret in secrets if secret in text or urllib.parse.quote(secret, safe="") in text], log

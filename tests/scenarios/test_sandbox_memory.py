@@ -9,8 +9,9 @@ import msgspec
 
 from connectors.sandbox.bank import CREDITS, FakeBank
 from connectors.sandbox.bank_orders import BankOptions, Credit
-from kopeck.sandbox_memory import Memory, Remembering
-from schemas.exchange import HttpRequest
+from connectors.sandbox.tbank import TBankSandbox, TBankSandboxOptions
+from kopeck.sandbox_memory import Memory, Remembering, RememberingCalls
+from schemas.exchange import HttpAnswer, HttpRequest
 from schemas.transfer import BankParty
 
 ACCOUNT = "40911810101850000000"
@@ -68,3 +69,36 @@ def test_a_record_that_a_kill_cut_short_is_dropped(tmp_path: Path) -> None:
         door.handle(credit("next", 5), NOW)
     with remembering(path, last):
         assert last.books.balances[ACCOUNT] == 105
+
+
+def terminal() -> TBankSandbox:
+    return TBankSandbox(TBankSandboxOptions(notification_url="http://house/tbank/demo", repeats_s=(60,)))
+
+
+def pay(order: str) -> HttpRequest:
+    return HttpRequest(method="POST", url="http://bank/sandbox/pay", body=f'{{"OrderId": "{order}", "Amount": 100}}'.encode())
+
+
+def test_a_callback_that_was_taken_is_not_sent_again_after_a_restart(tmp_path: Path) -> None:
+    path, later = tmp_path / "1.money", NOW + timedelta(seconds=61)
+    first = terminal()
+    memory = Memory(path)
+    memory.recall({"tbank": first})
+    door = Remembering(first, lambda request, now: memory.remember("tbank", request, now))
+    calls = RememberingCalls(first, "tbank", memory)
+    for order in ("taken", "refused"):
+        assert door.handle(pay(order), NOW).status == 200
+        for callback in calls.callbacks_due(NOW):
+            answer = HttpAnswer(status=200, body=b"OK") if order == "taken" else None
+            calls.callback_answered(callback.number, answer, NOW)
+    memory.close()
+    second = terminal()
+    memory = Memory(path)
+    assert memory.recall({"tbank": second}) == 6, "two payments, each told of by two callbacks"
+    memory.close()
+    assert second.payments == first.payments
+    assert not second.callbacks_due(NOW)
+    assert [callback.number for callback in second.callbacks_due(later)] == [
+        callback.number for callback in first.callbacks_due(later)
+    ]
+    assert second.callbacks_waiting == 2

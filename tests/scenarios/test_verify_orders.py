@@ -20,8 +20,8 @@ from services.balances.consumer import BalancesConsumer
 from services.postings.consumer import PostingsConsumer
 from services.reference.approve import approve_requisites
 from services.runner import catch_up
-from services.suspense.consumer import SuspenseConsumer
 from services.settlement.terms import TransitTerms, set_transit_terms
+from services.suspense.consumer import SuspenseConsumer
 from tests.conftest import LedgerDatabase
 from tests.scenarios.test_explain import Commands
 from tests.services.desk import Desk
