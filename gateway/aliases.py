@@ -2,9 +2,11 @@
 
 Who hears of a payment under one id and another under a second (a callback by the acquirer's id, a register by the RRN) books
 it under the same: the ids that were told together are kept in intake.known_as. Spaces in which an acquirer tells of payments are
-asked for every notification; elsewhere only notifications that carry aliases are. Terminals pay nothing for it.
+asked for every notification, and a statement's that it shares; elsewhere only notifications that carry aliases are. Terminals pay
+nothing for it.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -32,8 +34,17 @@ Named = PaymentNotification | PaymentOutcome
 
 
 def many_named_spaces(channels: Iterable[Channel]) -> frozenset[Space]:
-    """Return the spaces in which every id must be looked up."""
-    return frozenset(channel.space for channel in channels if channel.kind in MANY_NAMED)
+    """Return the spaces in which every id must be looked up: an acquirer's, and a statement's if another channel is in it.
+
+    Lines of a statement tell references, and may be read before the other channel tells of the same payment by one of them.
+    """
+    known = tuple(channels)
+    told = Counter(channel.space for channel in known)
+    return frozenset(
+        channel.space
+        for channel in known
+        if channel.kind in MANY_NAMED or (channel.kind is ChannelKind.STATEMENT and told[channel.space] > 1)
+    )
 
 
 class Names:

@@ -70,14 +70,26 @@ def decode(parameters: Mapping[str, str], terms: RbsCallbackTerms) -> AcquirerEv
     Without a right checksum there is no event. A refund whose own sum is not told (``operationRefundedAmount``) has amount 0:
     ``amount`` is the registered order's in every callback. A ``deposited`` without any sum is refused: polling tells it.
     """
-    if any(REPEATED in value or ";" in name for name, value in parameters.items()):
-        return CallbackRefused(reason="a parameter comes twice, or its name could stand for several")
+    if any(REPEATED in value or ";" in name for name, value in parameters.items()) or _swallows(parameters, terms):
+        return CallbackRefused(reason="a parameter comes twice, or its name or value could stand for several")
     if not _is_genuine(parameters, terms):
         return CallbackRefused(reason="the checksum is missing or wrong", forged=True)
     try:
         return _event(parameters, terms)
     except _Unreadable as unreadable:
         return CallbackRefused(reason=str(unreadable))
+
+
+_SUMS = ("amount", "paymentAmount", "approvedAmount", "depositedAmount", "refundedAmount", "operationRefundedAmount", "currency")
+_IDS = ("mdOrder", "mdorder", "orderNumber", "refNum", "refnum", "paymentRefNum")
+_READ = frozenset((*_SUMS, *_IDS, "operation", "status", "callbackCreationDate"))
+"""What is read of a callback, beside what the terms name."""
+
+
+def _swallows(parameters: Mapping[str, str], terms: RbsCallbackTerms) -> bool:
+    """Whether a value holds what is signed as a parameter that is read: whoever caught a callback could hide it in there."""
+    names = {*_READ, *terms.refund_ids, terms.account_parameter or ""}
+    return any(f";{name};" in value for value in parameters.values() if ";" in value for name in names if name)
 
 
 def _is_genuine(parameters: Mapping[str, str], terms: RbsCallbackTerms) -> bool:

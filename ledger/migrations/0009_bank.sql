@@ -93,6 +93,8 @@ CREATE TABLE bank.line (
     classified_at timestamptz,
     -- What booking needs beside the class (services/clearing/core/verdict.py), as JSON: no names, no purpose.
     decision text NOT NULL DEFAULT '',
+    -- The payment that it is was given to the stations and may be booked: the class stays.
+    offered boolean NOT NULL DEFAULT false,
     -- Why a classified line is not booked by itself: a person must look. Empty when nothing is in the way.
     held_back text NOT NULL DEFAULT '',
     -- What the stop lists say of the payer (115-ФЗ); empty when nothing.
@@ -141,6 +143,7 @@ CREATE TABLE bank.cover (
     CONSTRAINT cover_difference CHECK (difference = gross - promised),
     CONSTRAINT cover_bearer CHECK ((fee = 0) = (fee_bearer IS NULL)));
 CREATE INDEX cover_open ON bank.cover (space) WHERE difference <> 0;
+CREATE INDEX cover_unexplained ON bank.cover (line) WHERE by = 'payer';
 -- The same, promise by promise: a line may pay several registers, a register be paid by several lines. promised is what was still
 -- open of it. Of a line the newest turn counts.
 CREATE TABLE bank.cover_part (
@@ -212,9 +215,9 @@ GRANT SELECT ON ALL TABLES IN SCHEMA bank TO kopeck_services, kopeck_reader;
 REVOKE SELECT ON bank.line FROM kopeck_reader;
 GRANT SELECT (line, transit, bank_id, day, is_credit, amount, number, document_day, operation, code, counterparty_account,
     counterparty_bic, counterparty_inn, is_reversal, first_statement, last_statement, vanished_from, class, why, classified_by, classified_at,
-    decision, held_back, screened, sequence, reversed_by, turn) ON bank.line TO kopeck_reader;
+    decision, offered, held_back, screened, sequence, reversed_by, turn) ON bank.line TO kopeck_reader;
 GRANT INSERT ON ALL TABLES IN SCHEMA bank TO kopeck_services;
-GRANT UPDATE (day, last_statement, vanished_from, sealed, class, why, classified_by, classified_at, decision, held_back, screened,
-    sequence, reversed_by, turn) ON bank.line TO kopeck_services;
+GRANT UPDATE (day, last_statement, vanished_from, sealed, class, why, classified_by, classified_at, decision, offered, held_back,
+    screened, sequence, reversed_by, turn) ON bank.line TO kopeck_services;
 GRANT UPDATE (by, reference, promised, gross, fee, fee_bearer, fee_sequence, difference, reason, turn) ON bank.cover TO kopeck_services;
 GRANT UPDATE ON bank.promised_day, bank.covered, bank.named_day TO kopeck_services;

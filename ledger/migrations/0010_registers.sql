@@ -37,6 +37,7 @@ CREATE TABLE intake.register (
     CONSTRAINT register_once UNIQUE (space, content_digest));
 CREATE UNIQUE INDEX register_number_once ON intake.register (space, number, day) WHERE number <> '' AND day IS NOT NULL;
 CREATE UNIQUE INDEX register_lines_once ON intake.register (space, lines_digest) WHERE lines_digest IS NOT NULL;
+CREATE INDEX register_by_content ON intake.register (content_digest);
 CREATE INDEX register_by_days ON intake.register (space, until);
 
 -- One payment of a register, as written; (register, row) with row the line of the file. key: its id in the operation space.

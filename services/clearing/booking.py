@@ -4,6 +4,7 @@ A payment is booked by the gateway's stations first, under the bank's id of its 
 (Duplicate) and goes on with the cover. A cover is matched under a lock of its clearing account, with what is promised then.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -65,6 +66,8 @@ class Booked(msgspec.Struct, frozen=True, kw_only=True):
     line_class: LineClass
     decision: Decision
     turn: int
+    written: str
+    """The decision as it stands in the row: whoever decides otherwise meanwhile is heard."""
 
 
 class BookingDesk(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,13 +121,16 @@ class _Payments:
 
     async def book(self, lines: Sequence[Booked]) -> int:
         """Book the payments, then their covers."""
-        outcomes = await self._desk.booking.book(self._channel, [self._notification(one) for one in lines])
+        lines = await self._offered(lines)
+        aliases = await self._aliases(lines)
+        told = [self._notification(one, aliases[one.line.line]) for one in lines]
+        outcomes = await self._desk.booking.book(self._channel, told)
         paid: list[Booked] = []
         for one, outcome in zip(lines, outcomes, strict=True):
             if outcome.answer in (Answer.TRY_AGAIN, Answer.STALE_TIMESTAMP):
                 continue
             if why := _not_booked(outcome):
-                await hold_back(self._connection, one, why)
+                await hold_back(self._connection, one, why, is_booked=False)
             else:
                 paid.append(one)
         if not paid:
@@ -157,9 +163,25 @@ class _Payments:
             metrics.LINES.labels(one.line_class.value).inc()
         return len(held)
 
-    def _notification(self, one: Booked) -> PaymentNotification:
+    async def _offered(self, lines: Sequence[Booked]) -> list[Booked]:
+        """Say of lines that their payments may be booked from now on, so that nobody takes them for something else."""
+        async with self._connection.transaction():
+            held = await lock_to_book(self._connection, lines)
+            await self._connection.execute(_SQL["set_offered"], [one.line.line for one in held])
+        return held
+
+    async def _aliases(self, lines: Sequence[Booked]) -> dict[int, list[str]]:
+        """References by which each payment may have been told of before; what two lines have names neither of them."""
+        told = {one.line.line: _long_references(one.line) for one in lines}
+        shared = Counter(reference for found in told.values() for reference in found)
+        asked = [(line, reference) for line, found in told.items() for reference in found if shared[reference] == 1]
+        places = ([line for line, _ in asked], [reference for _, reference in asked])
+        rows = await self._connection.fetch(_SQL["list_others_references"], *places, self._channel.space, self._channel.transit)
+        others = {(row["line"], row["reference"]) for row in rows}
+        return {line: [one for one in found if shared[one] == 1 and (line, one) not in others] for line, found in told.items()}
+
+    def _notification(self, one: Booked, aliases: Sequence[str]) -> PaymentNotification:
         line = one.line
-        aliases = [told for told in line.references if len(told) >= ALIAS_CHARACTERS_MIN and told != line.number]
         return PaymentNotification(
             external_id=ids.ExternalId(line.bank_id),
             account_number=one.decision.account,
@@ -243,14 +265,15 @@ async def set_cover(connection: Connection, one: Booked, matched: Matched, *, by
 
 async def lock_to_book(connection: Connection, lines: Sequence[Booked]) -> list[Booked]:
     """Hold lines for the open transaction; return those that may still be booked as they were read."""
-    told = ([one.line.line for one in lines], [one.line_class.value for one in lines], [one.turn for one in lines])
+    classes, turns = [one.line_class.value for one in lines], [one.turn for one in lines]
+    told = ([one.line.line for one in lines], classes, turns, [one.written for one in lines])
     held = {row["line"] for row in await connection.fetch(_SQL["lock_to_book"], *told)}
     return [one for one in lines if one.line.line in held]
 
 
-async def hold_back(connection: Connection, one: Booked, why: str) -> None:
-    """Keep a line from being booked until a person has looked at it."""
-    await connection.execute(_SQL["hold_back"], one.line.line, why)
+async def hold_back(connection: Connection, one: Booked, why: str, *, is_booked: bool = True) -> None:
+    """Keep a line from being booked until a person has looked at it; its payment, if it is one, is booked already or is not."""
+    await connection.execute(_SQL["hold_back"], one.line.line, why, is_booked)
     _log.error("statement_line_held_back", line=one.line.line, bank_id=one.line.bank_id, why=why)
 
 
@@ -268,13 +291,18 @@ def booked_of(row: Mapping[str, Any]) -> Booked:
         references=tuple(row["references"]),
     )
     decision = msgspec.json.decode(row["decision"], type=Decision)
-    return Booked(line=line, line_class=LineClass(row["class"]), decision=decision, turn=row["turn"])
+    line_class = LineClass(row["class"])
+    return Booked(line=line, line_class=line_class, decision=decision, turn=row["turn"], written=row["decision"])
 
 
 def bank_line(one: Booked, now: datetime) -> BankLine:
     """Return which line an entry is of."""
     line = one.line
     return BankLine(transit=ids.Transit(line.transit), bank_id=line.bank_id, event_at=moment_of(line.day, now), turn=one.turn)
+
+
+def _long_references(line: Line) -> list[str]:
+    return [told for told in line.references if len(told) >= ALIAS_CHARACTERS_MIN and told != line.number]
 
 
 def _paid_at(line: Line, now: datetime) -> datetime:

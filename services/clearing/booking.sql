@@ -11,9 +11,23 @@ ORDER BY l.line LIMIT $2;
 
 -- name: lock_to_book
 -- Hold those of the lines that may still be booked as they were read.
-SELECT l.line FROM bank.line l JOIN unnest($1::bigint[], $2::text[], $3::int[]) AS t(line, class, turn) ON l.line = t.line
-WHERE l.sequence IS NULL AND l.class = t.class AND l.turn = t.turn AND l.vanished_from IS NULL AND l.held_back = ''
+SELECT l.line FROM bank.line l JOIN unnest($1::bigint[], $2::text[], $3::int[], $4::text[]) AS t(line, class, turn, decision)
+    ON l.line = t.line
+WHERE l.sequence IS NULL AND l.class = t.class AND l.turn = t.turn AND l.decision = t.decision AND l.vanished_from IS NULL
+  AND l.held_back = ''
 ORDER BY l.line FOR UPDATE OF l;
+
+-- name: set_offered
+-- The payments that lines are go to the stations: from now on they may be booked.
+UPDATE bank.line SET offered = true WHERE line = ANY ($1::bigint[]) AND NOT offered;
+
+-- name: list_others_references
+-- References of lines that lead to a payment of another line: payers write some of them, and may write one again.
+SELECT t.line, t.reference FROM unnest($1::bigint[], $2::text[]) AS t(line, reference)
+  CROSS JOIN LATERAL (SELECT coalesce(intake.payment_of($3, t.reference), t.reference) AS external_id) p
+WHERE (SELECT true FROM bank.line o WHERE o.transit = $4 AND o.bank_id = p.external_id AND o.line <> t.line LIMIT 1)
+  OR (SELECT true FROM bank.cover_part b JOIN bank.cover v ON v.line = b.line AND v.turn = b.turn
+    WHERE b.operation = p.external_id AND b.operation <> '' AND v.space = $3 AND v.line <> t.line LIMIT 1);
 
 -- name: set_sequences
 -- The entries of lines.
@@ -21,7 +35,7 @@ UPDATE bank.line l SET sequence = t.sequence FROM unnest($1::bigint[], $2::bigin
 
 -- name: hold_back
 -- Keep a line for a person, and say why.
-UPDATE bank.line SET held_back = $2 WHERE line = $1 AND sequence IS NULL;
+UPDATE bank.line SET held_back = $2, offered = offered AND $3 WHERE line = $1 AND sequence IS NULL;
 
 -- name: set_payment_covers
 -- Covers of payments that lines are: each covers itself, on the day of its value; parts and all.

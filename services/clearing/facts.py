@@ -77,11 +77,15 @@ class Facts:
             channel, rule = self._channels.get(line.transit), reading.rules.get(LineClass.COVER)
             spaces = {one for one in (channel and channel.space, rule and rule.space) if one}
             ids = {line.bank_id, *line.references, *reading.hints.operations}
-            asked += [(place, line.transit, space, one, line.amount, line.day) for space in spaces for one in ids]
+            asked += [(place, line.transit, space, one, line.amount, line.day, line.line) for space in spaces for one in ids]
         found: dict[int, list[Heard]] = {}
-        for row in await self._rows("list_heard", asked, 6):
+        whose: dict[tuple[int, int, str], int] = {}
+        for row in sorted(await self._rows("list_heard", asked, 7), key=lambda row: int(row["place"])):
             heard = Heard(space=row["space"], external_id=row["external_id"], day=row["day"])
-            found.setdefault(row["place"], []).append(heard)
+            # The first line covers it; a second one under its id is other money.
+            key = (row["transit"], heard.space, heard.external_id)
+            if whose.setdefault(key, row["place"]) == row["place"]:
+                found.setdefault(row["place"], []).append(heard)
         return found
 
     async def _fed(self, credits: Sequence[tuple[int, Line, Reading]]) -> dict[int, list[Heard]]:

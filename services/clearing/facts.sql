@@ -8,15 +8,20 @@ SELECT l.line, l.transit, l.bank_id, l.day, l.is_credit, l.amount, l.number, l.d
 FROM bank.line l WHERE l.class IS NULL AND l.vanished_from IS NULL AND l.line > $1 ORDER BY l.line LIMIT $2;
 
 -- name: list_heard
--- Payments that are booked under an id of a line, or an alias of it, with its very sum, about its day; place is the line's.
-SELECT DISTINCT t.place, t.space, p.external_id, j.value_date AS day
-FROM unnest($1::int[], $2::int[], $3::int[], $4::text[], $5::bigint[], $6::date[]) AS t(place, transit, space, id, amount, day)
+-- Payments that are booked under an id of a line, or an alias of it, with its very sum, about its day, and that are no other line's:
+-- payers write some of the ids, and may write one again. place is the line's.
+SELECT DISTINCT t.place, t.transit, t.space, p.external_id, j.value_date AS day
+FROM unnest($1::int[], $2::int[], $3::int[], $4::text[], $5::bigint[], $6::date[], $7::bigint[])
+    AS t(place, transit, space, id, amount, day, line)
   CROSS JOIN LATERAL (SELECT coalesce(intake.payment_of(t.space, t.id), t.id) AS external_id) p
   CROSS JOIN LATERAL (SELECT k.book, k.sequence FROM ledger.payment_key k
       WHERE k.space = t.space AND k.external_id = p.external_id AND k.sequence IS NOT NULL LIMIT 1) k
   CROSS JOIN LATERAL (SELECT o.kind, o.transit, o.amount, o.value_date FROM ledger.journal o
       WHERE o.book = k.book AND o.sequence = k.sequence LIMIT 1) j
-WHERE j.kind IN (1, 2) AND j.transit = t.transit AND j.amount = t.amount AND j.value_date BETWEEN t.day - 35 AND t.day + 1;
+WHERE j.kind IN (1, 2) AND j.transit = t.transit AND j.amount = t.amount AND j.value_date BETWEEN t.day - 35 AND t.day + 1
+  AND (SELECT true FROM bank.line o WHERE o.transit = t.transit AND o.bank_id = p.external_id AND o.line <> t.line LIMIT 1) IS NULL
+  AND (SELECT true FROM bank.cover_part b JOIN bank.cover v ON v.line = b.line AND v.turn = b.turn
+      WHERE b.operation = p.external_id AND b.operation <> '' AND v.space = t.space AND v.line <> t.line LIMIT 1) IS NULL;
 
 -- name: list_fed
 -- Covers that a feed told of under an id of a line, of its very sum, and that no other line has; place is the line's.

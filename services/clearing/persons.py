@@ -38,6 +38,8 @@ async def classify_by_person(connection: Connection, line: int, said: Said, by: 
             raise NotClassified(f"строки {line} нет")
         if row["sequence"] is not None or row["class"] in (C.OWN_ORDER, C.RETURNED_ORDER):
             raise NotClassified(f"строка {line} уже учтена как {row['class']}: её класс больше не меняется")
+        if row["offered"]:
+            raise NotClassified(f"строка {line} учитывается как платёж: её класс больше не меняется")
         if row["vanished_from"] is not None:
             raise NotClassified(f"строка {line} исчезла из выписки")
         if said.line_class not in BY_PERSON:

@@ -2,7 +2,7 @@
 
 -- name: find_line
 -- A line with its direction, class and place.
-SELECT l.line, l.transit, l.is_credit, l.class, l.sequence, l.vanished_from FROM bank.line l WHERE l.line = $1 FOR UPDATE;
+SELECT l.line, l.transit, l.is_credit, l.class, l.sequence, l.vanished_from, l.offered FROM bank.line l WHERE l.line = $1 FOR UPDATE;
 
 -- name: classify
 -- Give a line that is not booked the class that a person says.

@@ -13,13 +13,25 @@ _SQL = load_statements("services/clearing/promises.sql")
 
 LOOK_BACK = timedelta(days=400)
 """Days of payers before that are not looked at when a cover is matched."""
+LINES_AT_ONCE = 10_000
+_SUMS = ("refused", "refused_lines", "repeated", "repeated_lines")
 
 
 async def note_registers(connection: Connection) -> int:
-    """Note what each register promises whose lines have their outcomes by now; return how many. A statement a register."""
+    """Note what each register promises whose lines have their outcomes by now; return how many.
+
+    Lines of such a register never change, so they are added up in pieces: no statement is long, however many there are.
+    """
     rows = await connection.fetch(_SQL["list_new_registers"])
     for row in rows:
-        await connection.execute(_SQL["add_register_promise"], row["register"])
+        last, sums = 0, [0] * len(_SUMS)
+        while True:
+            piece = await connection.fetchrow(_SQL["sum_lines"], row["register"], last, LINES_AT_ONCE)
+            if piece["last"] is None:
+                break
+            last = piece["last"]
+            sums = [before + piece[name] for before, name in zip(sums, _SUMS, strict=True)]
+        await connection.execute(_SQL["add_register_promise"], row["register"], *sums)
     return len(rows)
 
 

@@ -18,7 +18,7 @@ from ledger.statements import load_statements
 from schemas.statement import BankStatement, StatementEntry, StatementKind, StatementUnbelieved
 from services.clearing import metrics
 from services.clearing.personal import PersonalText, seal_text, unseal_text
-from services.sealing import Sealer
+from services.sealing import NotUnsealed, Sealer
 
 _SQL = load_statements("services/clearing/taking.sql")
 
@@ -53,9 +53,9 @@ async def take_statement(
 ) -> TakenStatement:
     """Store a believed statement in one transaction, whole or not at all, as the services role.
 
-    Raises LookupError for an account that is not ours, StatementUnbelieved for too many lines, a bank's id that stands on two, or
-    days that were told of in another format: its ids of the same lines are others, and all money would be confirmed twice. Any
-    database error means that nothing was stored.
+    Raises LookupError for an account that is not ours, StatementUnbelieved for too many lines, a bank's id that stands on two, a
+    part of days of which another part is taken, or days that were told of in another format: its ids of the same lines are
+    others, and all money would be confirmed twice. Any database error means that nothing was stored.
     """
     transit = await connection.fetchval(_SQL["find_transit"], statement.account)
     if transit is None:
@@ -108,6 +108,8 @@ class _Taking:
             differ = {entry.bank_id for entry, _ in conflicts}
             days = [known[one.bank_id]["day"] if one.bank_id in differ else one.day for one in told_again]
             await connection.execute(_SQL["stand_on"], self._transit, number, [one.bank_id for one in told_again], days)
+            if not told_again:
+                await self._refuse_part()
             vanished = 0 if self._statement.filtered else await self._vanish(number)
         return TakenStatement(
             statement=number,
@@ -144,7 +146,7 @@ class _Taking:
     def _differs(self, entry: StatementEntry, row: Mapping[str, Any]) -> str:
         """Name the first field in which a known line is told otherwise, empty when in none.
 
-        Before a final statement has it, a line's day is not final either. Erased text is compared with nothing.
+        Before a final statement has it, a line's day is not final either.
         """
         party = entry.counterparty
         told: dict[str, object] = {
@@ -164,10 +166,18 @@ class _Taking:
         for field, value in told.items():
             if value != row[field]:
                 return field
-        if row["sealed"] is None:
-            return ""
-        text = PersonalText(payer=party.name, purpose=entry.purpose)
-        return "" if unseal_text(self._sealer, self._transit, entry.bank_id, row["sealed"]) == text else "purpose"
+        return "" if self._reads(entry, row["sealed"]) else "purpose"
+
+    def _reads(self, entry: StatementEntry, sealed: bytes | None) -> bool:
+        """Whether a known line's text is the one told; one that was erased, or whose key is lost, is compared with nothing."""
+        if sealed is None:
+            return True
+        try:
+            known = unseal_text(self._sealer, self._transit, entry.bank_id, sealed)
+        except NotUnsealed as error:
+            _log.error("statement_line_sealed", transit=self._transit, error=str(error))
+            return True
+        return known == PersonalText(payer=entry.counterparty.name, purpose=entry.purpose)
 
     async def _park(self, entry: StatementEntry, field: str, number: int) -> None:
         content = Conflict(field=field, amount_kopecks=entry.amount_kopecks, day=entry.day.isoformat())
@@ -190,6 +200,16 @@ class _Taking:
             await self._connection.execute(_SQL["keep_reversed"], lines, number)
             await self._connection.execute(_SQL["come_back"], number, lines, [day for _, day in back])
         return len(back)
+
+    async def _refuse_part(self) -> None:
+        """A statement that has no line of those known and goes on where another of its days ended is only a part of them."""
+        one = self._statement
+        if one.opening_kopecks == one.closing_kopecks:
+            return
+        place = (self._transit, one.since, one.until, one.opening_kopecks, one.closing_kopecks)
+        other = await self._connection.fetchval(_SQL["find_other_part"], *place)
+        if other is not None:
+            raise StatementUnbelieved(f"it continues statement {other} of the same days: the bank must give the days whole")
 
     async def _vanish(self, number: int) -> int:
         statement = self._statement

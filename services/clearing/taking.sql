@@ -19,6 +19,13 @@ SELECT s.source FROM bank.statement s
 WHERE s.transit = $1 AND s.until >= $2 AND s.since <= $3 AND split_part(s.source, '.', 1) <> $4 AND s.lines > 0
 ORDER BY s.statement DESC LIMIT 1;
 
+-- name: find_other_part
+-- A final statement of the same days which another one continues or is continued by: its balances join to the other's.
+SELECT s.statement FROM bank.statement s
+WHERE s.transit = $1 AND s.since = $2 AND s.until = $3 AND s.kind = 'final' AND s.opening <> s.closing
+  AND (s.closing = $4::bigint OR s.opening = $5::bigint)
+ORDER BY s.statement DESC LIMIT 1;
+
 -- name: add_statement
 -- A statement that was believed.
 INSERT INTO bank.statement (transit, source, kind, since, until, opening, closing, credited, debited, filtered, lines, content_digest,

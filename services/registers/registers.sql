@@ -13,6 +13,11 @@ SELECT * FROM intake.register
 WHERE space = $1 AND (content_digest = $2 OR lines_digest = $3 OR number = $4 AND number <> '' AND day = $5)
 ORDER BY content_digest = $2 DESC, lines_digest = $3 DESC NULLS LAST, register LIMIT 1;
 
+-- name: find_elsewhere
+-- A register of another space that came in this very file.
+SELECT r.register, s.name AS space, r.loaded_at, r.loaded_by FROM intake.register r JOIN reference.operation_space s USING (space)
+WHERE r.content_digest = $2 AND r.space <> $1 ORDER BY r.register LIMIT 1;
+
 -- name: list_identities
 -- What makes the lines of a register: id, account and amount.
 SELECT row, key, account, amount FROM intake.register_line WHERE register = $1 ORDER BY row;

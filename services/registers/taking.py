@@ -78,10 +78,13 @@ async def take_register(connection: Connection, channel: Channel, register: Regi
     """Store the register and its lines as the services role, in one transaction, or find that they are stored.
 
     The same file, the same lines in another file where lines have no ids of their own, and the same number and day with the same
-    lines, are the same register of the space. Raises RegisterDiffers.
+    lines, are the same register of the space. Raises RegisterDiffers, also for a file that names itself or its operations and was
+    taken for another space: its money would be booked twice.
     """
     lines_digest = lines_digest_of(register.lines)
     async with connection.transaction():
+        if register.number or lines_digest is None:
+            await _refuse_of_another(connection, channel, terms.content_digest)
         number = await connection.fetchval(_SQL["add_register"], *_row(channel, register, terms, lines_digest))
         if number is not None:
             await connection.copy_records_to_table(
@@ -96,6 +99,13 @@ async def take_register(connection: Connection, channel: Channel, register: Regi
     )
     assert known is not None, "what stood in the way of a register is a register"
     return await _known(connection, register, known, terms.content_digest, lines_digest)
+
+
+async def _refuse_of_another(connection: Connection, channel: Channel, content_digest: bytes) -> None:
+    other = await connection.fetchrow(_SQL["find_elsewhere"], channel.space, content_digest)
+    if other is not None:
+        taken = f"register {other['register']} of {other['space']} on {other['loaded_at']:%Y-%m-%d} by {other['loaded_by']}"
+        raise RegisterDiffers(f"this very file was taken as {taken}: it cannot be of {channel.space_name} as well")
 
 
 async def _known(

@@ -12,7 +12,9 @@ WITH taken AS MATERIALIZED (
              THEN split_part(split_part(j.external_id, ':', 2), '/', 1)::bigint ELSE 0 END AS corrects,
         CASE WHEN j.space IN (1, 4, 5) OR j.kind = 6
              THEN regexp_match(j.external_id, '^([0-9]{1,5}):([0-9]{1,18})/([0-9]{1,9})(?:/|$)') END AS named,
-        CASE WHEN j.kind = 13 THEN (regexp_match(j.external_id, '^deducted/[0-9]{1,5}:([0-9]{1,18})$'))[1]::bigint END AS refund
+        CASE WHEN j.kind = 13 THEN (regexp_match(j.external_id, '^deducted/[0-9]{1,5}:([0-9]{1,18})$'))[1]::bigint END AS refund,
+        -- Asked of the entry itself: joined to its postings, a passage's entries would each be compared with each.
+        EXISTS (SELECT FROM unnest(j.accounts) AS one WHERE one >> 56 = 2) AS promises
     FROM ledger.journal j WHERE j.book = $1::smallint AND j.sequence > $2 AND j.sequence <= $3),
 posted AS MATERIALIZED (
     SELECT t.sequence, (u.account >> 56)::int AS kind, ((u.account >> 40) & 65535)::int AS transit,
@@ -48,8 +50,7 @@ moves AS (
         coalesce(t.named[3]::int, 0), t.kind = 14 AND t.space = 1, coalesce(sum(p.debited) FILTER (WHERE p.kind = 3), 0),
         coalesce(sum(p.credited) FILTER (WHERE p.kind = 3), 0), coalesce(sum(p.credited) FILTER (WHERE p.kind = 5), 0)
     FROM taken t LEFT JOIN posted p ON p.sequence = t.sequence AND p.transit = t.transit
-    WHERE t.refund IS NULL AND (p.kind IN (3, 5) OR t.kind IN (12, 14))
-      AND NOT EXISTS (SELECT FROM posted c WHERE c.sequence = t.sequence AND c.kind = 2)
+    WHERE t.refund IS NULL AND (p.kind IN (3, 5) OR t.kind IN (12, 14)) AND NOT t.promises
     GROUP BY t.transit, t.sequence, t.kind, t.space, t.named),
 deducted AS (
     INSERT INTO settlement.deduction (transit, space, book, sequence, refund, amount)

@@ -103,6 +103,7 @@ async def assign(connection: Connection, wanted: Assignment, now: datetime) -> R
         amount = _amount(item, wanted.amount_kopecks)
         if item["held"]:
             raise NotDecided(f"{place}: the bank holds the money on 47416; wait until its statement shows it back")
+        await _find_line(connection, item)
         part = int(await connection.fetchval(_SQL["fetch_next_part"], place.book, place.sequence))
         if part > PARTS_MAX:
             raise NotDecided(f"{place} was released in {PARTS_MAX} parts already")
@@ -127,14 +128,14 @@ async def return_to_payer(connection: Connection, wanted: Return, papers: Papers
         amount = _amount(item, wanted.amount_kopecks)
         if item["held"]:
             raise NotDecided(f"{place}: the bank holds the money on 47416 and returns it by itself, or gives it back first")
-        line = await connection.fetchrow(_SQL["find_payer_line"], item["transit"], item["external_id"])
+        line = await _find_line(connection, item)
         payee = wanted.payee or _payee_of(line, item, papers)
         await connection.execute(_SQL["take_returned"], place.book, place.sequence, amount)
         suspense = ledger_account(AccountKind.SUSPENSE, item["transit"], item["channel"])
         row = (item["transit"], suspense, place.book, place.sequence, amount, _purpose(line, item), wanted.by, now)
         request = await connection.fetchval(_SQL["add_return"], *row)
         if request is None:
-            raise NotDecided(f"{place}: a return was asked for before and withdrawn; a second one cannot be asked for")
+            raise NotDecided(f"{place}: a return of it was asked for before, and there is only one an item")
         sealed = papers.seal_payee(request, payee.name)
         await connection.execute(_SQL["add_payee"], request, sealed, payee.inn, payee.account, payee.bic, wanted.by, now)
         if await fetch_left(connection, place.book, place.sequence) < 0:
@@ -207,13 +208,20 @@ def _amount(item: Mapping[str, Any], wanted: int | None) -> int:
     return amount
 
 
+async def _find_line(connection: Connection, item: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the line of the bank's statement that brought an item's money, if one did; raises NotDecided when it vanished."""
+    place = (item["transit"], item["external_id"], item["space"])
+    line: Mapping[str, Any] | None = await connection.fetchrow(_SQL["find_payer_line"], *place)
+    if line is not None and line["vanished"]:
+        raise NotDecided(f"{item['book']}:{item['sequence']}: the bank's statement no longer shows the money")
+    return line
+
+
 def _payee_of(line: Mapping[str, Any] | None, item: Mapping[str, Any], papers: Papers) -> Payee:
     """Return whence the bank's statement says that the money came."""
     place = f"{item['book']}:{item['sequence']}"
     if line is None:
         raise NotDecided(f"{place}: no line of a statement tells the payer's requisites, so they must be named")
-    if line["vanished"]:
-        raise NotDecided(f"{place}: the bank's statement no longer shows the money")
     account, bic = line["counterparty_account"], line["counterparty_bic"]
     if len(account) != ACCOUNT_DIGITS or len(bic) != BIC_DIGITS:
         raise NotDecided(f"{place}: the statement does not tell the payer's account and БИК, so they must be named")

@@ -10,7 +10,7 @@ SELECT remains, held_at IS NOT NULL AS held FROM suspense.item WHERE book = $1 A
 
 -- name: lock_item
 -- Lock an item against everybody else who decides, and read it.
-SELECT book, sequence, transit, channel, external_id, value_date, named, remains, held_at IS NOT NULL AS held
+SELECT book, sequence, transit, channel, space, external_id, value_date, named, remains, held_at IS NOT NULL AS held
 FROM suspense.item WHERE book = $1 AND sequence = $2 FOR UPDATE;
 
 -- name: fetch_next_part
@@ -31,10 +31,12 @@ INSERT INTO suspense.decision (book, sequence, what, amount, personal_account, d
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: find_payer_line
--- The credit of the bank's statement that brought an item's money, with its payer's requisites.
+-- The credit of the bank's statement that brought an item's money, with its payer's requisites. Ids of other spaces are chosen by
+-- counterparties and may be the same: the line is the item's only if it covers the item's own space.
 SELECT l.number, l.document_day, l.day, l.counterparty_account, l.counterparty_bic, l.counterparty_inn, l.sealed,
     l.vanished_from IS NOT NULL AS vanished
-FROM bank.line l WHERE l.transit = $1 AND l.bank_id = $2 AND l.is_credit AND l.class IN ('payment', 'unknown');
+FROM bank.line l JOIN bank.cover c ON c.line = l.line AND c.space = $3
+WHERE l.transit = $1 AND l.bank_id = $2 AND l.is_credit AND l.class IN ('payment', 'unknown');
 
 -- name: take_returned
 -- Take what is to go back to the payer from what remains of a locked item.

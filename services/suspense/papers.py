@@ -37,7 +37,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 async def find_origin(connection: Connection, item: Item, papers: Papers | None) -> Origin:
     """Read the line of a statement or register that brought an item's money; without papers nothing that is sealed."""
-    line = await connection.fetchrow(_SQL["find_line"], item.transit, item.external_id)
+    line = await connection.fetchrow(_SQL["find_line"], item.transit, item.external_id, item.space)
     if line is not None:
         sealed = line["sealed"]
         told = Told() if sealed is None or papers is None else papers.read_line(item.transit, item.external_id, sealed)

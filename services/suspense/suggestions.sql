@@ -65,7 +65,7 @@ FROM unnest($1::bigint[]) AS w(personal_account) JOIN reference.personal_account
 
 -- name: find_line
 -- The statement's line that brought the money, with its payer's bank account and what it tells, sealed.
-SELECT l.counterparty_account, l.sealed FROM bank.line l
+SELECT l.counterparty_account, l.sealed FROM bank.line l JOIN bank.cover c ON c.line = l.line AND c.space = $3
 WHERE l.transit = $1 AND l.bank_id = $2 AND l.is_credit AND l.class IN ('payment', 'unknown');
 
 -- name: find_register_line

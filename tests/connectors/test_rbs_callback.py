@@ -246,6 +246,16 @@ def test_a_name_cannot_swallow_other_parameters() -> None:
     assert isinstance(decode(swallowed, TERMS), CallbackRefused)
 
 
+def test_a_value_cannot_swallow_other_parameters() -> None:
+    """What was really deposited hides in a date that nobody has to read, and the registered sum stays."""
+    whole = signed(callbackCreationDate="then", depositedAmount="5000", amount="10000")
+    swallowed = {name: value for name, value in whole.items() if name != "depositedAmount"}
+    swallowed |= {"callbackCreationDate": "then;depositedAmount;5000"}
+    assert signed_text(swallowed) == signed_text(whole) and event_of(whole).amount_kopecks == 5_000
+    assert isinstance(decode(swallowed, TERMS), CallbackRefused)
+    assert event_of(signed(orderDescription="ЖКУ; квартира 5; ноябрь")).amount_kopecks
+
+
 def test_the_payments_own_rrn_is_its_alias_and_a_refunds_is_not() -> None:
     assert event_of(signed(refNum="612345678901")).aliases == ("order:10747", "rrn:612345678901")
     assert event_of(signed(paymentRefNum="612345678902")).aliases == ("order:10747", "rrn:612345678902")

@@ -149,6 +149,21 @@ async def test_a_terminal_in_an_acquirers_space_is_asked_for_its_names_too(
     assert await booked_keys(owner) == ["order-1", "778"]
 
 
+async def test_a_terminal_in_a_statements_space_is_asked_for_its_names_too(
+    town: Town, owner: asyncpg.Connection, redis_url: str
+) -> None:
+    """The statement's line came first, and told the reference under which the other channel tells of the payment now."""
+    town = await add_channels(town, owner, ("lines", ChannelKind.STATEMENT, AcquirerTerms()))
+    lines = town.channels[-1]
+    net = msgspec.structs.replace(town.channels[0], space=lines.space, space_name=lines.space_name)
+    town = msgspec.structs.replace(town, channels=(net, *town.channels[1:]))
+    async with Gateway(town.settings(redis_url)) as gateway:
+        async with intake_of(town, redis_url) as intake:
+            await intake.book(lines, [told("line-1", aliases=("777777777777",))])
+        paid = await gateway.pay("777777777777", "1001", "10.00")
+    assert result_of(paid) == 0 and await booked_keys(owner) == ["line-1"]
+
+
 def acquirer_with_key(channel: Channel) -> Channel:
     """The channel as a gateway serves it."""
     return msgspec.structs.replace(channel, secrets=("callback-secret-of-tests",))

@@ -12,7 +12,11 @@ from schemas.notification import PaymentNotification
 from schemas.outcome import PaymentOutcome
 from schemas.statement import StatementKind, StatementUnbelieved
 from services.clearing.core.verdict import LineClass
+from services.clearing.keeping import clear_once
 from services.clearing.persons import NotClassified, Said, classify_by_person
+from services.clearing.promises import note_registers
+from services.clearing.taking import take_statement
+from services.sealing import KEY_BYTES, Sealer
 from tests.conftest import LedgerDatabase
 from tests.services.clearing_town import DAY, NOW, SQL, ClearingTown, clearing_town, cover, line, statement
 from tests.services.desk import Desk
@@ -65,7 +69,11 @@ async def test_a_payers_surname_is_no_account(town: ClearingTown) -> None:
 async def test_a_fee_told_out_of_all_proportion_is_not_booked(town: ClearingTown) -> None:
     rules = [
         {
-            "name": "эквайер", "class": "cover", "payer_inn": ["7700000001"], "space": "acq", "bearer": "uk",
+            "name": "эквайер",
+            "class": "cover",
+            "payer_inn": ["7700000001"],
+            "space": "acq",
+            "bearer": "uk",
             "says": r"за\s+(?P<day>[0-9.]{10})|комиссия\s+(?P<fee>[0-9.]+)|принято\s+(?P<gross>[0-9.]+)",
         }
     ]
@@ -102,11 +110,6 @@ async def test_a_line_whose_payment_is_booked_is_not_taken_for_another(town: Cle
     await town.take(statement(line("b1", 10_000, "л/с 0001001")))
     real, meddled = town.intake, Meddled(town, said)
 
-    class Tools:
-        pass
-
-    from services.clearing.keeping import clear_once
-
     await clear_once(town.services, msgspec.structs.replace(town.tools, booking=meddled), NOW)
     town.intake = real
     await town.clear()
@@ -124,7 +127,9 @@ async def test_two_parts_of_one_day_do_not_take_back_one_anothers_lines(town: Cl
         with pytest.raises(StatementUnbelieved, match="whole"):
             await town.take(statement(other, kind=StatementKind.FINAL, **sums))
     assert (await town.balances())["transit"] == 10_000
-    whole = statement(other, line("b1", 10_000, "л/с 0001001"), kind=StatementKind.FINAL, opening_kopecks=0, closing_kopecks=30_000)
+    whole = statement(
+        other, line("b1", 10_000, "л/с 0001001"), kind=StatementKind.FINAL, opening_kopecks=0, closing_kopecks=30_000
+    )
     assert (await town.take(whole)).vanished == 0
 
 
@@ -141,3 +146,24 @@ async def test_the_same_rrn_in_two_lines_covers_twice(town: ClearingTown) -> Non
     )
     print([(r["class"], r["by"], r["difference"], r["reason"]) for r in rows])
     assert sum(r["difference"] for r in rows) == 5_000
+
+
+async def test_a_lost_key_does_not_stop_statements(town: ClearingTown) -> None:
+    """Whoever loses the key has erased the text (services/sealing.py), and nothing else."""
+    await town.told(line("b1", 10_000, "л/с 0001001"))
+    told = statement(line("b1", 10_000, "л/с 0001001"), line("b2", 500, "л/с 0001002"), kind=StatementKind.FINAL)
+    taken = await take_statement(town.services, told, Sealer((b"n" * KEY_BYTES,)), "tests", NOW)
+    assert (taken.new, taken.known, taken.conflicts) == (1, 1, 0)
+
+
+async def test_a_register_of_tens_of_thousands_of_lines_holds_nobody_up(town: ClearingTown) -> None:
+    """Clearing's statements end after 5 s: what a register promises is added up in pieces, by keys, with nothing analyzed."""
+    lines = 40_000
+    place = (town.channels["acq"].number, town.spaces["acq"], town.transit)
+    registers = [await town.owner.fetchval(SQL["add_register"], *place, number, DAY, lines, lines * 100, 0) for number in "12"]
+    for register, refused in zip(registers, (0, 1), strict=True):
+        await town.owner.execute(SQL["add_register_lines"], register, lines, refused)
+    await town.services.execute(SQL["limit_statements"])
+    assert await note_registers(town.services) == 2
+    promises = [tuple(row) for row in await town.owner.fetch(SQL["list_register_promises"])]
+    assert promises == [(registers[0], lines * 100, 0, 0), (registers[1], 0, 100, lines * 100 - 100)]

@@ -90,7 +90,8 @@ async def test_lines_without_ids_are_known_in_another_order_and_another_encoding
 
 async def test_registers_of_two_counterparties_do_not_meet(house: RegisterHouse) -> None:
     first = await house.load("kopeck", SENT)
-    content = write_sent("kopeck", SENT)
+    # The same operations, only not the very file.
+    content = write_sent("kopeck", SENT, RegisterFault.REORDERED)
     other = await house.take(read("kopeck", content), content, channel=house.evening)
     assert other.again is None and other.register != first.register
 
@@ -137,3 +138,11 @@ async def test_what_was_taken_is_changed_by_nobody(house: RegisterHouse) -> None
     for statement in ("lower_an_amount", "forget_a_line", "forget_an_outcome"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await house.services.execute(REGISTER_SQL[statement])
+
+
+async def test_a_file_taken_for_one_counterparty_is_not_anothers(house: RegisterHouse) -> None:
+    """Under the ids of another operation space all its money would be booked again."""
+    first = await house.load("kopeck", SENT)
+    with pytest.raises(RegisterDiffers, match=f"taken as register {first.register} of agent"):
+        await house.load("kopeck", SENT, channel=house.evening)
+    assert (await house.counts())[0] == 1 and len(await house.entries()) == 3

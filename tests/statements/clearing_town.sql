@@ -75,3 +75,20 @@ INSERT INTO bank.believed (transit, since, source, set_by) VALUES ($1, $2, $3, '
 -- name: list_confirmed
 -- What settlement takes for confirmed.
 SELECT * FROM settlement.confirmed ORDER BY space;
+
+-- name: add_register_lines
+-- So many lines of a register, under the same keys as any other's; the first of them refused.
+WITH added AS (
+    INSERT INTO intake.register_line (register, row, key, account, amount, fee, event_at, period, designates, document, aliases, repeats)
+    SELECT $1, g, 'an operation of the acquirer ' || g, '', 100, 0, now(), 0, false, '', '{}', false FROM generate_series(1, $2::int) AS g
+    RETURNING register, row)
+INSERT INTO intake.register_outcome (register, row, outcome, reason, lost)
+SELECT register, row, CASE WHEN row <= $3::int THEN 'refused' ELSE 'recorded' END, '', false FROM added;
+
+-- name: limit_statements
+-- As clearing's connection is limited, and more.
+SELECT set_config('statement_timeout', '1500', false), set_config('enable_seqscan', 'off', false);
+
+-- name: list_register_promises
+-- What registers promise.
+SELECT register, promised, refused, repeated FROM bank.register_promise ORDER BY register;

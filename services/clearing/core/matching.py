@@ -17,6 +17,7 @@ DAYS_TOGETHER_MAX = 11
 AMOUNT_AGE_MAX = timedelta(days=35)
 """A promise older than that is not taken for a line by its sum alone."""
 NEVER_PROMISED = "получено от плательщика этого пространства; что именно покрыто, пока не сказал ни реестр, ни человек"
+UNTRUE_FEE = "; комиссия, названная в назначении, с обещанным не сходится и не учтена"
 NO_BEARER = "; удержанную комиссию некому отнести: договором не задано, кто её несёт"
 
 
@@ -223,7 +224,8 @@ def _shared(whole: int, wanted: Sequence[int]) -> list[int]:
 def _fee(line: Line, decision: Decision, target: _Target) -> int:
     """Return what was kept back, 0 for a gross cover: the nearer of the two wins, and gross of two that are equally near.
 
-    A fee by rate differs from what was kept by the roundings of so many payments: then what was kept is the fee.
+    A fee by rate differs from what was kept by the roundings of so many payments: then what was kept is the fee. What the text
+    tells counts no more than that: whoever wrote it may not charge a fee that the promises do not bear out.
     """
     if not decision.bearer:
         return 0
@@ -233,8 +235,6 @@ def _fee(line: Line, decision: Decision, target: _Target) -> int:
         return 0
     if missing > 0 and abs(missing - fee) <= target.tolerance and hints.fee is None:
         return missing
-    if hints.fee is not None or hints.gross is not None:
-        return fee
     return fee if abs(missing - fee) < abs(missing) else 0
 
 
@@ -253,7 +253,8 @@ def _reason(line: Line, decision: Decision, target: _Target, difference: int) ->
     if difference > 0:
         return "; ".join(["пришло больше обещанного", *told])
     unborne = target.fee and not decision.bearer and line.amount + target.fee == target.promised
-    return "пришло меньше обещанного" + (NO_BEARER if unborne else "")
+    untrue = decision.bearer and (decision.hints.fee or decision.hints.gross) and difference == line.amount - target.promised
+    return "пришло меньше обещанного" + (NO_BEARER if unborne else UNTRUE_FEE if untrue else "")
 
 
 def _timely(register: RegisterPromise, line: Line) -> bool:

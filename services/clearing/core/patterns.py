@@ -17,11 +17,14 @@ CODE = "code"
 """In ``namespaces`` of a rule: the line's УИН or УИП (поле 22), which needs no pattern."""
 ACCOUNT_PATTERN = (
     r"(?:персональн\w*\s+сч[её]т\w*|лицев\w*\s+сч[её]т\w*|(?<!\w)(?<!е)л\.?\s?/?\s?с(?:ч[её]т)?\.?|PersAcc)(?!\w)\s*(?:№|N|номер)?"
-    r"\s*[:=]?\s*(?P<account>[0-9A-ZА-Я][0-9A-ZА-Я/_-]*)"
+    r"\s*[:=]?\s*(?P<account>(?=[A-ZА-Я]{0,4}[0-9])[0-9A-ZА-Я][0-9A-ZА-Я/_-]*)"
     r"|(?<!\w)(?P<izhku>[0-9]{2}[A-ZА-Я]{2}[0-9]{6}-[0-9]{2})(?!\w)"
     r"|(?<!\w)(?P<els>[0-9]{2}[A-ZА-Я]{2}[0-9]{6})(?![\w-])"
 )
-"""Of a payment rule without a pattern: «л/с 0001001», «лицевой счёт № …», a QR's PersAcc; an ЕЛС or ИЖКУ wherever it stands."""
+"""Of a payment rule without a pattern: «л/с 0001001», «лицевой счёт № …», a QR's PersAcc; an ЕЛС or ИЖКУ wherever it stands.
+
+A word is no account: «лицевой счёт Ивановой» is a name, which must not be kept in clear text.
+"""
 
 _DAYS = (
     (re.compile(r"([0-9]{1,2})[./]([0-9]{1,2})[./]([0-9]{4})", re.ASCII), (3, 2, 1)),
