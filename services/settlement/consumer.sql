@@ -6,29 +6,26 @@
 -- a clearing account that gives or takes payables, or owes a payer, is a move: nothing confirms it by itself, its key names whence its
 -- money comes. A refund that a counterparty keeps (kind 13) takes nothing back that was promised before it is known to be covered.
 -- A correction's key names what it corrects in the same book.
+-- Nothing is joined to the passage: the planner knows nothing of the journal's newest entries, takes them for one, and would compare
+-- each with each.
 WITH taken AS MATERIALIZED (
     SELECT j.sequence, j.recorded_at, j.kind, j.space, j.transit, j.accounts, j.amounts,
         CASE WHEN j.space = 1 AND j.external_id ~ '^[0-9]{1,5}:[0-9]{1,18}/[0-9]+$' AND split_part(j.external_id, ':', 1)::int = $1::smallint
              THEN split_part(split_part(j.external_id, ':', 2), '/', 1)::bigint ELSE 0 END AS corrects,
         CASE WHEN j.space IN (1, 4, 5) OR j.kind = 6
              THEN regexp_match(j.external_id, '^([0-9]{1,5}):([0-9]{1,18})/([0-9]{1,9})(?:/|$)') END AS named,
-        CASE WHEN j.kind = 13 THEN (regexp_match(j.external_id, '^deducted/[0-9]{1,5}:([0-9]{1,18})$'))[1]::bigint END AS refund,
-        -- Asked of the entry itself: joined to its postings, a passage's entries would each be compared with each.
-        EXISTS (SELECT FROM unnest(j.accounts) AS one WHERE one >> 56 = 2) AS promises
+        CASE WHEN j.kind = 13 THEN (regexp_match(j.external_id, '^deducted/[0-9]{1,5}:([0-9]{1,18})$'))[1]::bigint END AS refund
     FROM ledger.journal j WHERE j.book = $1::smallint AND j.sequence > $2 AND j.sequence <= $3),
 posted AS MATERIALIZED (
-    SELECT t.sequence, (u.account >> 56)::int AS kind, ((u.account >> 40) & 65535)::int AS transit,
-        CASE WHEN u.account >> 56 = 2 THEN (u.account & 1099511627775)::int ELSE 0 END AS space, sum(u.amount)::bigint AS amount,
-        sum(greatest(u.amount, 0))::bigint AS debited, sum(greatest(-u.amount, 0))::bigint AS credited
+    SELECT t.sequence, t.recorded_at, t.corrects, t.refund, ((u.account >> 40) & 65535)::int AS transit,
+        (u.account & 1099511627775)::int AS space, sum(u.amount)::bigint AS amount
     FROM taken t CROSS JOIN LATERAL unnest(t.accounts, t.amounts) AS u(account, amount)
-    WHERE u.account >> 56 IN (2, 3, 5) GROUP BY 1, 2, 3, 4),
-promised AS MATERIALIZED (
-    SELECT p.sequence, p.transit, p.space, p.amount FROM posted p JOIN taken t USING (sequence) WHERE p.kind = 2 AND t.refund IS NULL),
+    WHERE u.account >> 56 = 2 GROUP BY 1, 2, 3, 4, 5, 6),
 page AS MATERIALIZED (
     SELECT p.transit, p.space, min(p.sequence) AS first_sequence, max(p.sequence) AS last_sequence, sum(p.amount)::bigint AS total,
         array_agg(p.sequence ORDER BY p.sequence) AS sequences, array_agg(p.amount ORDER BY p.sequence) AS amounts,
-        array_agg(t.corrects ORDER BY p.sequence) AS corrects, array_agg(t.recorded_at ORDER BY p.sequence) AS moments
-    FROM promised p JOIN taken t USING (sequence) GROUP BY p.transit, p.space),
+        array_agg(p.corrects ORDER BY p.sequence) AS corrects, array_agg(p.recorded_at ORDER BY p.sequence) AS moments
+    FROM posted p WHERE p.refund IS NULL GROUP BY p.transit, p.space),
 totalled AS (
     INSERT INTO settlement.promise AS p (transit, space, book, total, last_sequence)
     SELECT g.transit, g.space, $1, g.total, g.last_sequence FROM page g
@@ -42,20 +39,23 @@ paged AS (
     FROM page g JOIN totalled m USING (transit, space)),
 corrected AS (
     INSERT INTO settlement.promise_correction (transit, space, book, sequence, corrects, amount)
-    SELECT p.transit, p.space, $1, p.sequence, t.corrects, p.amount
-    FROM promised p JOIN taken t USING (sequence) WHERE t.corrects > 0),
+    SELECT p.transit, p.space, $1, p.sequence, p.corrects, p.amount FROM posted p WHERE p.corrects > 0 AND p.refund IS NULL),
 moves AS (
     INSERT INTO settlement.move (transit, book, sequence, kind, origin_book, origin, nth, departs, debited, credited, refunded)
     SELECT t.transit, $1, t.sequence, t.kind, coalesce(t.named[1]::int, 0), coalesce(t.named[2]::bigint, 0),
-        coalesce(t.named[3]::int, 0), t.kind = 14 AND t.space = 1, coalesce(sum(p.debited) FILTER (WHERE p.kind = 3), 0),
-        coalesce(sum(p.credited) FILTER (WHERE p.kind = 3), 0), coalesce(sum(p.credited) FILTER (WHERE p.kind = 5), 0)
-    FROM taken t LEFT JOIN posted p ON p.sequence = t.sequence AND p.transit = t.transit
-    WHERE t.refund IS NULL AND (p.kind IN (3, 5) OR t.kind IN (12, 14)) AND NOT t.promises
-    GROUP BY t.transit, t.sequence, t.kind, t.space, t.named),
+        coalesce(t.named[3]::int, 0), t.kind = 14 AND t.space = 1, coalesce(s.debited, 0), coalesce(s.credited, 0),
+        coalesce(s.refunded, 0)
+    FROM taken t CROSS JOIN LATERAL (
+        SELECT bool_or(u.account >> 56 = 2) AS promises,
+            bool_or(u.account >> 56 IN (3, 5) AND (u.account >> 40) & 65535 = t.transit) AS moves,
+            sum(greatest(u.amount, 0)) FILTER (WHERE u.account >> 56 = 3 AND (u.account >> 40) & 65535 = t.transit)::bigint AS debited,
+            sum(greatest(-u.amount, 0)) FILTER (WHERE u.account >> 56 = 3 AND (u.account >> 40) & 65535 = t.transit)::bigint AS credited,
+            sum(greatest(-u.amount, 0)) FILTER (WHERE u.account >> 56 = 5 AND (u.account >> 40) & 65535 = t.transit)::bigint AS refunded
+        FROM unnest(t.accounts, t.amounts) AS u(account, amount)) s
+    WHERE t.refund IS NULL AND NOT s.promises AND (s.moves OR t.kind IN (12, 14))),
 deducted AS (
     INSERT INTO settlement.deduction (transit, space, book, sequence, refund, amount)
-    SELECT p.transit, p.space, $1, p.sequence, t.refund, -p.amount
-    FROM posted p JOIN taken t USING (sequence) WHERE p.kind = 2 AND t.refund IS NOT NULL)
+    SELECT p.transit, p.space, $1, p.sequence, p.refund, -p.amount FROM posted p WHERE p.refund IS NOT NULL)
 SELECT count(*) FROM taken;
 
 -- name: fold_confirmed

@@ -26,8 +26,12 @@ NO_ACCOUNT = "счёт не заведён"
 NO_ORDER = "нет нашего поручения с этим номером, суммой и счётом получателя"
 SEVERAL = "подходит несколько поручений"
 NOT_FOLLOWING = "не следует из состояния поручения"
+NOT_RETURNED = "в назначении нет слова «возврат»: это не возврат нашего поручения"
 TWICE = "поручение уже подтверждено другой строкой выписки"
 
+_RETURNED = re.compile(r"возвра[тщ]", re.IGNORECASE)
+"""A bank that sends a transfer back says so (762-П); a payee that pays the same sum again, for a flat whose number is that of
+an order, does not."""
 _NUMBERS = re.compile(r"(?<![0-9])[0-9]{1,6}(?![0-9])", re.ASCII)
 
 
@@ -61,6 +65,9 @@ async def take_movement(connection: Connection, movement: StatementMovement, now
         if await connection.fetchval(_SQL["is_taken"], transit, movement.bank_id):
             return Recognised.REPEATED
         order, reason = await _recognise(connection, transit, movement)
+        if movement.is_credit and await connection.fetchval(_SQL["is_payers_account"], movement.counterparty_account):
+            # A payer's own words are personal data: clearing keeps them sealed (152-ФЗ).
+            movement = msgspec.structs.replace(movement, purpose="")
         applied = Applied.PARKED
         if order is not None:
             applied = await apply_result(connection, _told(order, movement, now))
@@ -76,6 +83,8 @@ async def _recognise(connection: Connection, transit: int, movement: StatementMo
     """Return the only order that the line can be, or why there is none."""
     numbers = {movement.number.lstrip("0")} if movement.number.isascii() and movement.number.isdecimal() else set()
     if movement.is_credit:
+        if _RETURNED.search(movement.purpose) is None:
+            return None, NOT_RETURNED
         numbers |= {number.lstrip("0") for number in _NUMBERS.findall(movement.purpose)}
     wanted = sorted(int(number) for number in numbers if number and len(number) <= 6)
     first = movement.day - LOOK_BACK

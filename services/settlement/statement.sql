@@ -31,6 +31,10 @@ WHERE o.transit = $1 AND (o.number = ANY ($2::int[]) OR EXISTS (SELECT FROM sett
       WHERE h.transfer = o.transfer AND h.bank_number <> '' AND h.bank_number = $7)) AND o.amount = $3 AND q.bank_account = $4
   AND o.day >= $5 ORDER BY o.transfer;
 
+-- name: is_payers_account
+-- Whether money was given back to this account: its owner is a payer.
+SELECT EXISTS (SELECT FROM settlement.return_payee WHERE bank_account = $1);
+
 -- name: add_movement
 -- A line that was taken.
 INSERT INTO settlement.movement (transit, bank_id, day, is_credit, amount, number, document_day, counterparty_account,

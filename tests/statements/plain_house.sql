@@ -14,7 +14,7 @@ SELECT what, count(*) AS count FROM intake.parked WHERE resolved_at IS NULL GROU
 
 -- name: newest_order
 -- A recipient's newest order as a statement line tells of it, in texts.
-SELECT o.number::text AS n, q.bank_account AS account, q.inn, o.day::text AS dated, o.purpose,
+SELECT o.number::text AS n, q.bank_account AS account, q.inn, o.day::text AS dated, 'Возврат по п/п ' || o.number || ': счёт закрыт' AS purpose,
     (o.amount / 100)::text || '.' || lpad((o.amount % 100)::text, 2, '0') AS amount
 FROM settlement.transfer_order o JOIN settlement.order_payee q USING (transfer)
 WHERE q.code = $1 ORDER BY o.transfer DESC LIMIT 1;
