@@ -150,10 +150,8 @@ async def test_promises_are_told_by_register_or_day_and_their_age(bank: BankTown
     town = bank.town
     first = await town.pay(("heating", 300))
     await town.pay(("heating", 50))
-    register = await town.services.fetchval(
-        SQL["add_register"], town.channel, town.spaces[0], town.transit, "77", DAY, 1, 300, True
-    )
-    await town.services.execute(SQL["add_register_line"], register, 1, "op-1", 300, 1, first)
+    register = await town.owner.fetchval(SQL["add_register"], town.channel, town.spaces[0], town.transit, "77", DAY, 1, 300, True)
+    await town.owner.execute(SQL["add_register_line"], register, 1, "op-1", 300, 1, first)
     friday = DAY + timedelta(days=3)
     await bank.put_statement([], DAY, until=friday)
     await bank.cut(DAY, friday)
@@ -168,10 +166,8 @@ async def test_a_cover_pays_the_register_that_it_names_not_the_oldest_promise(ba
     town = bank.town
     await town.pay(("heating", 300))
     second = await town.pay(("heating", 300))
-    register = await town.services.fetchval(
-        SQL["add_register"], town.channel, town.spaces[0], town.transit, "78", DAY, 1, 300, True
-    )
-    await town.services.execute(SQL["add_register_line"], register, 1, "op-2", 300, 1, second)
+    register = await town.owner.fetchval(SQL["add_register"], town.channel, town.spaces[0], town.transit, "78", DAY, 1, 300, True)
+    await town.owner.execute(SQL["add_register_line"], register, 1, "op-2", 300, 1, second)
     await bank.put_statement([Line(bank_id="a", amount=300)])
     await bank.book_cover("a", 300)
     await bank.tell_cover("a", [{"promised": 300, "amount": 300, "register": register}], by="register")

@@ -279,7 +279,7 @@ async def test_a_month_closes_over_closed_days(bank: BankTown) -> None:
     assert (await inspect_month(town.services, town.transit, FIRST)).faults == (f"не закрыты дни: {DAY}",)
     await bank.close()
     columns = (town.channel, town.spaces[0], town.transit, "9", DAY, 1, 5, False)
-    await town.services.execute(SQL["add_register"], *columns)
+    await town.owner.execute(SQL["add_register"], *columns)
     waiting = await inspect_month(town.services, town.transit, FIRST)
     assert waiting.faults == ("реестр 9 не проведён, без исхода строк: 1",)
     with pytest.raises(NotClosed, match="реестр 9"):
