@@ -202,9 +202,7 @@ def print_suspended(out: Console, suspended: Iterable[SuspendedSum]) -> None:
     sums = tuple(suspended)
     if not sums:
         return
-    shown = Table(
-        "transit account", "bank day", "items", "until", title="IN SUSPENSE", title_justify="left"
-    )
+    shown = Table("transit account", "bank day", "items", "until", title="IN SUSPENSE", title_justify="left")
     shown.add_column("amount", justify="right", no_wrap=True)
     for one in sums:
         terms = [one.promise] if one.law is None else [one.promise, one.law]
