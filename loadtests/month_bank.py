@@ -66,7 +66,7 @@ class Bank:
         """Let a payer's own transfer come in; it is known under the bank's id when the statement has told of it."""
         number = str(FIRST_PAYMENT_NUMBER + len(self._payments) + 1)
         self._payments[day, number] = paid
-        self.credit(day, paid.amount, purpose, party, number=number)
+        self.credit(day, paid.amount, purpose, party, number=number, document_day=paid.day)
 
     def covers_operation(self, party: Party, paid: Paid) -> None:
         """Let the money of one payment come in on the next bank day."""

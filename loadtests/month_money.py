@@ -68,7 +68,9 @@ class Money:
         purpose = f"Перевод платежей за {text}"
         touched = any((party.space, one) in self._touched for one in days)
         short = self._kept_back(owed[days[-1]], last=last)
-        if party.rate and (touched or short or self.payers.happens(500)):
+        # Of a day's rest the fee was kept with its first part: reckoned by the rate alone it would be kept twice.
+        rest = any(not owed[one].fee for one in days)
+        if party.rate and (touched or short or rest or self.payers.happens(500)):
             purpose += f", комиссия {roubles_from_kopecks(fee)}"
         if self.vanishing == day and party is PARTIES[0]:
             self._vanish(day, gross - fee, purpose, party)

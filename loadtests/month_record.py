@@ -4,7 +4,6 @@ It is written where money is made up, never from what the house answers: at the 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from datetime import date, datetime
 from enum import IntEnum
 
@@ -110,8 +109,9 @@ class Record:
         left = {place: one for place, one in self.paid.items() if one.truth is not Truth.REFUSED}
         for book, head in [(row["book"], row["head"]) for row in await house.services.fetch(SQL["list_heads"])]:
             for after in range(0, head, PASSAGE_ENTRIES):
-                rows = await house.services.fetch(SQL["list_payments"], book, after, after + PASSAGE_ENTRIES)
-                _take(left, [((names[row["space"]], row["external_id"]), row["kind"], row["amount"]) for row in rows])
+                for row in await house.services.fetch(SQL["list_payments"], book, after, after + PASSAGE_ENTRIES):
+                    told = (row["kind"], row["amount"], row["value_date"])
+                    _take(left, (names[row["space"]], row["external_id"]), told)
         if left:
             first = next(iter(left.values()))
             raise Diverged(f"{len(left)} payments are not in the journal, the first: {first}")
@@ -122,10 +122,10 @@ class Record:
                 raise Diverged(f"payment {one.space}/{one.key} was refused and is in the journal")
 
 
-def _take(left: dict[tuple[str, str], Paid], rows: Iterable[tuple[tuple[str, str], int, int]]) -> None:
-    for place, kind, amount in rows:
-        paid = left.pop(place, None)
-        if paid is None:
-            raise Diverged(f"the journal has {place} of {amount} kopecks, and nobody paid it, or it is there twice")
-        if (paid.amount, int(paid.truth)) != (amount, kind):
-            raise Diverged(f"the journal has {place} of kind {kind} and {amount} kopecks, it was {paid}")
+def _take(left: dict[tuple[str, str], Paid], place: tuple[str, str], told: tuple[int, int, date]) -> None:
+    """Take an entry's payment from those that are left; ``told``: its kind, kopecks and value date."""
+    paid = left.pop(place, None)
+    if paid is None:
+        raise Diverged(f"the journal has {place} of {told}, and nobody paid it, or it is there twice")
+    if told != (int(paid.truth), paid.amount, paid.day):
+        raise Diverged(f"the journal has {place} of {told}, it was {paid}")

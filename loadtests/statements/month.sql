@@ -18,7 +18,7 @@ SELECT book, sequence FROM ledger.payment_key WHERE space = $1 AND external_id =
 
 -- name: list_payments
 -- Payments and suspended money of a passage of a book.
-SELECT space, external_id, kind, amount FROM ledger.journal
+SELECT space, external_id, kind, amount, value_date FROM ledger.journal
 WHERE book = $1 AND sequence > $2 AND sequence <= $3 AND kind IN (1, 2) ORDER BY sequence;
 
 -- name: count_entries
