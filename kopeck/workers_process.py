@@ -22,7 +22,7 @@ from services.clearing.consumer import ClearingConsumer
 from services.days import keep_rolling
 from services.lag import LagGauges
 from services.postings.consumer import PostingsConsumer
-from services.runner import Consumer, Runner
+from services.runner import Pace, Runner
 from services.suspense.consumer import SuspenseConsumer
 from services.suspense.watching import SuspenseGauges, keep_suspense
 
@@ -31,6 +31,9 @@ PUBLISH_EVERY_S = 3.0
 CONNECT_TIMEOUT_S = 10
 STATEMENT_TIMEOUT_MS = 5_000
 """No transaction on the ledger's tables stays open longer (design W3)."""
+WATCHED = Pace(is_durable=False)
+UNHURRIED = Pace(is_durable=False, rest_ms=500)
+"""Read models: a person watches the first two; the others serve work by the day, in fewer, larger passages."""
 
 _log = structlog.get_logger("kopeck.workers")
 
@@ -79,17 +82,22 @@ async def _publish(connection: Connection) -> None:
 async def _work(lifeline: Lifeline, orders: WorkersOrders) -> None:
     lifeline.watch()
     dsn, stop = orders.services_dsn, lifeline.stop
-    consumers: list[Consumer] = [BalancesConsumer(), PostingsConsumer(), ClearingConsumer(), SuspenseConsumer()]
-    runner = Runner(dsn, consumers, hooks=LagGauges())
+    hooks = LagGauges()
+    runners = (
+        Runner(dsn, [BalancesConsumer(), PostingsConsumer()], hooks=hooks, pace=WATCHED),
+        Runner(dsn, [ClearingConsumer(), SuspenseConsumer()], hooks=hooks, pace=UNHURRIED),
+    )
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(runner.run())
+        for runner in runners:
+            tasks.create_task(runner.run())
         tasks.create_task(_keep_publishing(dsn, stop))
         tasks.create_task(keep_rolling(dsn, utc_now, stop))
         tasks.create_task(keep_suspense(dsn, utc_now, stop, SuspenseGauges()))
         lifeline.ready()
         _log.info("workers_ready")
         await stop.wait()
-        runner.stop()
+        for runner in runners:
+            runner.stop()
     _log.info("workers_stopped")
 
 

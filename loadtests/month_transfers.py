@@ -13,6 +13,7 @@ from loadtests.month_traffic import Payers
 from loadtests.orders_town import BIC
 from schemas.statement import StatementParty
 from services.calendar import working_day_after
+from services.clearing.booking import ORDER_VALID
 
 WRONG, SILENT, MISTAKEN, OVERNIGHT = 90, 40, 400, 400
 """Of a thousand transfers: those that misspell the account's number, those that name none; of days: those with a mistake of the
@@ -36,6 +37,9 @@ class Transfers:
         at = self.bank.house.now.astimezone(MOSCOW)
         for _ in range(count):
             paid = self.payers.payment(LINES, "", at, WRONG if self.faults else 0)
+            if day - paid.day > ORDER_VALID:
+                # After long holidays the payer's order is too old to tell when he acted.
+                paid = msgspec.structs.replace(paid, day=day)
             party = self._payer()
             purpose = f"Оплата ЖКУ, {self.payers.chance.choice(MANNERS).format(paid.written)}"
             if self.faults and self.payers.happens(SILENT):

@@ -59,6 +59,10 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 
     ``rest_ms`` is the least time between passages while entries trickle: fewer, larger passages cost several times less
     an entry. A passage of ``entries_max`` entries is followed by the next at once.
+
+    ``is_durable=False`` does not wait for the disk at each commit. What a crash then loses is taken again, for effects and
+    cursor are lost together, and whoever committed something durable after reading an effect has written it out with his own.
+    Not for effects that leave the house.
     """
 
     entries_max: int = 2_000
@@ -68,6 +72,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     retry_ms_min: int = 100
     retry_ms_max: int = 5_000
     notified: bool = True
+    is_durable: bool = True
 
 
 class FeedBroken(RuntimeError):
@@ -142,6 +147,7 @@ class Runner:
                 "statement_timeout": limit,
                 "idle_in_transaction_session_timeout": limit,
                 "enable_seqscan": "off",
+                "synchronous_commit": "on" if self._pace.is_durable else "off",
             },
         )
 

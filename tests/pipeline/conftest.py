@@ -153,6 +153,8 @@ class Gateway:
         waiting = asyncio.create_task(started.wait())
         await asyncio.wait((self._task, waiting), return_when=asyncio.FIRST_COMPLETED)
         if self._task.done():
+            waiting.cancel()
+            self._listener.close()
             self._task.result()
         self.session = aiohttp.ClientSession(self.url)
         return self

@@ -1,0 +1,1 @@
+"""Billing (расчёт ЖКУ): from the housing stock, readings and tariffs to charges, payment documents and allocation tables."""
