@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack, closing
 from datetime import datetime
 
 import structlog
@@ -83,12 +84,13 @@ async def _serve(
         stopping=stop.is_set,
     )
     try:
-        site = await _open_site(make_server(settings, rooms, utc_now, **HTTP_LIMITS), listener, settings.connections_max)
-        settle_memory()
-        ready()
-        log.info("gateway.ready", process=settings.process_index, channels=len(settings.channels))
-        await stop.wait()
-        await site.drain(settings.drain_s)
+        http = make_server(settings, rooms, utc_now, **HTTP_LIMITS)
+        with closing(await _open_site(http, listener, settings.connections_max)) as site:
+            settle_memory()
+            ready()
+            log.info("gateway.ready", process=settings.process_index, channels=len(settings.channels))
+            await stop.wait()
+            await site.drain(settings.drain_s)
         stations.queue.close()
         await asyncio.wait((stations.batcher,))
         metrics.TALLY.flush()
@@ -115,6 +117,10 @@ class Site:
         self._runner = runner
         self._server = server
 
+    def close(self) -> None:
+        """Accept nobody any more, however the serving ends; the duplicate of the inherited socket goes with it."""
+        self._server.close()
+
     async def drain(self, drain_s: float) -> None:
         """Stop accepting, let every request in flight be answered, then close what is idle.
 
@@ -139,5 +145,8 @@ async def _open_site(http: web.Server, listener: socket.socket, connections_max:
     assert runner.server is not None
     turnstile = Turnstile(runner.server, connections_allowed(connections_max))
     # A duplicate is closed when the process stops; the inherited socket itself stays open for the siblings.
-    server = await asyncio.get_running_loop().create_server(turnstile, sock=listener.dup(), backlog=BACKLOG)
+    with ExitStack() as unless_served:
+        duplicate = unless_served.enter_context(closing(listener.dup()))
+        server = await asyncio.get_running_loop().create_server(turnstile, sock=duplicate, backlog=BACKLOG)
+        unless_served.pop_all()
     return Site(runner, server)

@@ -315,6 +315,8 @@ def _guard_faults(channel: ChannelSection) -> Iterable[str]:
     except ValueError as error:
         yield f"allow_networks: {error}"
     yield from section_faults(channel.kind, terms_of(channel.acquirer), channel.secrets)
+    if channel.kind is ChannelKind.TBANK and not channel.allow_networks:
+        yield "allow_networks is needed: a Token has no borders between values, so one that was seen fits other amounts too"
     if channel.kind in ACQUIRERS:
         return
     if channel.kind is not ChannelKind.BANK_FEED:

@@ -1,7 +1,7 @@
 """The workers process: ``python -m kopeck.workers_process``, a child of kopeck/supervisor.py.
 
 It runs the consumers of the ledger whose effects are read models, rebuilds tables that a load changed or whose dates come due,
-brings released money to its account, and rolls bank days.
+brings released money to its account, rolls bank days, and watches what reconciliation waits for.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from services.clearing.consumer import ClearingConsumer
 from services.days import keep_rolling
 from services.lag import LagGauges
 from services.postings.consumer import PostingsConsumer
+from services.reconciliation.watching import BacklogGauges, keep_watching
 from services.runner import Pace, Runner
 from services.suspense.consumer import SuspenseConsumer
 from services.suspense.watching import SuspenseGauges, keep_suspense
@@ -93,6 +94,7 @@ async def _work(lifeline: Lifeline, orders: WorkersOrders) -> None:
         tasks.create_task(_keep_publishing(dsn, stop))
         tasks.create_task(keep_rolling(dsn, utc_now, stop))
         tasks.create_task(keep_suspense(dsn, utc_now, stop, SuspenseGauges()))
+        tasks.create_task(keep_watching(dsn, utc_now, stop, BacklogGauges()))
         lifeline.ready()
         _log.info("workers_ready")
         await stop.wait()

@@ -119,7 +119,8 @@ def _terms(kind: str, jwks: str) -> str:
             )
         case "tbank":
             return (
-                f'secrets = {_texts(TBANK_PASSWORDS)}\n[channel.acquirer]\nmerchants = ["{TERMINAL_KEY}"]\n'
+                f'allow_networks = ["127.0.0.0/8"]\nsecrets = {_texts(TBANK_PASSWORDS)}\n'
+                f'[channel.acquirer]\nmerchants = ["{TERMINAL_KEY}"]\n'
                 f"account_in_order = '{ORDER_PATTERN}'\norder_is_once = true\n"
             )
         case _:

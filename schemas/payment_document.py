@@ -1,6 +1,6 @@
 """A payment document (платёжный документ, п. 69 ПП 354; form of Минстрой 43/пр): what one page to a resident says.
 
-Sums are kopecks, volumes, prices and areas millionths. Titles, causes and names are Russian, ready to be printed. Nothing in it is
+Sums are kopecks, volumes, prices and areas millionths. Titles, causes and names are Russian, ready to be printed. Nothing is
 computed when it is printed: totals are given and asserted by whoever makes the document.
 """
 
@@ -79,8 +79,8 @@ class Recalculation(msgspec.Struct, frozen=True, kw_only=True):
 class Section(msgspec.Struct, frozen=True, kw_only=True):
     """What is paid to one payee: housing and utilities, or capital repair, which stands apart.
 
-    ``due_kopecks`` = debt - advance + charged - paid since, and is what the QR code asks for. ``debt_kopecks`` is owed for earlier
-    periods at ``debt_on``.
+    ``due_kopecks`` = debt - advance + charged - paid since, and is what the QR code asks for. ``debt_kopecks`` is owed for
+    earlier periods at ``debt_on``.
     """
 
     title: str

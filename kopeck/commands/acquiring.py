@@ -180,7 +180,7 @@ async def _refund(connections: Connections, file: Path, place: tuple[Book, Seque
 
 def _on_ledger(data_dir: Path | None, act: Callable[[Connections], Coroutine[Any, Any, Answer]]) -> Answer:
     config = ledger_config(data_dir)
-    log_to_standard_error()
+    log_to_standard_error(config.log_level)
     with connect_or_start(config.data_dir, config) as connections:
         try:
             return asyncio.run(act(connections))

@@ -30,18 +30,19 @@ class NotDone(click.ClickException):
 def act_on_ledger(data_dir: Path | None, act: Callable[[Connection], Awaitable[Answer]]) -> Answer:
     """Run ``act`` on a connection of the services' role; what is logged goes to standard error, beside the answer."""
     config = ledger_config(data_dir)
-    log_to_standard_error()
+    log_to_standard_error(config.log_level)
     with connect_or_start(config.data_dir, config) as connections:
         return asyncio.run(with_connection(connections.services_dsn, act))
 
 
-def log_to_standard_error() -> None:
-    """Log there: standard output is the answer's alone."""
+def log_to_standard_error(level: str) -> None:
+    """Log there from ``level`` (KOPECK_LOG_LEVEL) on: standard output is the answer's alone."""
     structlog.configure(
         processors=[
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.KeyValueRenderer(key_order=["event"]),
         ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )

@@ -87,7 +87,7 @@ def load(
 ) -> None:
     """Take a register whole and book its lines; the same register again changes nothing and says so."""
     config = ledger_config(data_dir)
-    log_to_standard_error()
+    log_to_standard_error(config.log_level)
     wish = Wish(path=file, channel=channel, by=by, format=format_name, purpose=Purpose(purpose) if purpose else None)
     try:
         loaded = _load(config, _channels(config, channels), wish)

@@ -31,6 +31,16 @@ SHOW_S = 0.2
 GARBAGE_OBJECTS = 200_000
 """A replay makes next to no cycles: looking for them less often saves about a tenth of its time."""
 EXIT_DIVERGED = 1
+LOST = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.exceptions.AdminShutdownError,
+    asyncpg.exceptions.CannotConnectNowError,
+    asyncpg.exceptions.CrashShutdownError,
+)
+"""What a server that goes away leaves behind."""
+STOPPED = "the ledger's server went away before everything was verified: nothing is found and nothing is proven, verify again"
 
 
 @click.command()
@@ -55,6 +65,8 @@ def verify(data_dir: Path | None, jobs: int | None, as_json: bool) -> None:
             orders = asyncio.run(audit_orders_of_ledger(connections.reader_dsn, connections.services_dsn, today))
         except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
             raise click.ClickException("this ledger is not migrated yet: run kopeck migrate") from error
+        except LOST as error:
+            raise click.ClickException(f"{STOPPED} ({type(error).__name__})") from error
     milliseconds = int((monotonic() - began) * 1000)
     found = _Verified(plan=plan, divergence=divergence or orders.first, orders=orders, milliseconds=milliseconds)
     if as_json:

@@ -23,6 +23,8 @@ KEY_BITS = 2048
 KEY_FILES = ("acquirers/tochka-old.pem", "acquirers/tochka.pem")
 """The key before the present one, and the present one; ``kid`` is the file's name."""
 JWKS_FILE = "acquirers/tochka-jwks.json"
+LOOPBACK_NETWORKS = ("127.0.0.0/8", "::1/128")
+"""Whence the sandbox calls."""
 MERCHANT, TERMINAL, CUSTOMER = "kopeck", "KOPECKDEMO", "300000092"
 ACCOUNT_IN_ORDER = "ls(?P<account>[0-9]+)-[0-9]+"
 """Numbers of orders at T-Bank and Tochka name the account; at the RBS acquirer they are ours and name nobody."""
@@ -61,6 +63,7 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True):
     manner: str = "reporting"
     basic_user: str = ""
     secrets: int = 0
+    networks: tuple[str, ...] = ()
 
 
 _SECTIONS = (
@@ -70,7 +73,7 @@ _SECTIONS = (
     _Section(name="demo-sber", kind="sber_online", manner="asking", legal_kind="bank", space="sber", basic_user="sber"),
     _Section(name="demo-bank", kind="bank_feed", legal_kind="bank", space="bank-feed", secrets=1),
     _Section(name="demo-rbs", kind="rbs", legal_kind="acquirer", space="rbs", secrets=2),
-    _Section(name="demo-tbank", kind="tbank", legal_kind="acquirer", space="tbank", secrets=2),
+    _Section(name="demo-tbank", kind="tbank", legal_kind="acquirer", space="tbank", secrets=2, networks=LOOPBACK_NETWORKS),
     _Section(name="demo-tochka", kind="tochka", legal_kind="acquirer", space="tochka"),
     _Section(name="demo-counter", kind="register", legal_kind="bank", space="counter"),
     _Section(name="demo-terminals-register", kind="register", legal_kind="payment_agent", space="terminals"),
@@ -116,6 +119,8 @@ def _channel(folder: Path, section: _Section, known: tuple[str, ...], sandbox_ur
         text += f'basic_user = "{section.basic_user}"\nbasic_password = "{made[0]}"\n'
     elif made:
         text += "secrets = [{}]\n".format(", ".join(f'"{one}"' for one in made))
+    if section.networks:
+        text += "allow_networks = [{}]\n".format(", ".join(f'"{one}"' for one in section.networks))
     return text + _acquirer(folder, section.kind, made, sandbox_url)
 
 

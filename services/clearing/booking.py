@@ -37,6 +37,7 @@ from schemas.outcome import Answer, AppendStatus, PaymentOutcome, Refusal
 from services.clearing import metrics
 from services.clearing.core.matching import Matched, match_cover
 from services.clearing.core.verdict import Decision, Line, LineClass
+from services.clearing.guarding import Guard
 from services.clearing.promises import fetch_promises
 
 _SQL = load_statements("services/clearing/booking.sql")
@@ -49,6 +50,7 @@ ORDER_VALID = timedelta(days=10)
 """A payment order may be presented for so many days (762-П): an older date on it is not the payer's act."""
 ALIAS_CHARACTERS_MIN = 12
 """A shorter reference may be a document's number, which repeats; an RRN has 12 characters, ids of СБП and UUID more."""
+BOOK = "book"
 ONE_SOURCE = "one_source_of_covers"
 TWO_SOURCES = "покрытиям этого дня верят по извещениям банка, а не по выписке"
 
@@ -78,9 +80,9 @@ class BookingDesk(msgspec.Struct, frozen=True, kw_only=True):
     by: str = "clearing"
 
 
-async def book_lines(connection: Connection, desk: BookingDesk, now: datetime) -> int:
-    """Book every classified line that may be; return how many were. Whatever fails is tried again the next time."""
-    return await _book_payments(connection, desk, now) + await _book_others(connection, desk, now)
+async def book_lines(connection: Connection, desk: BookingDesk, now: datetime, guard: Guard) -> int:
+    """Book every classified line that may be; return how many were. Whatever fails is tried again later."""
+    return await _book_payments(connection, desk, now, guard) + await _book_others(connection, desk, now, guard)
 
 
 async def record(connection: Connection, entries: Sequence[JournalEntry]) -> tuple[ids.Sequence, ...]:
@@ -94,19 +96,19 @@ async def record(connection: Connection, entries: Sequence[JournalEntry]) -> tup
     return tuple(places)
 
 
-async def _book_payments(connection: Connection, desk: BookingDesk, now: datetime) -> int:
+async def _book_payments(connection: Connection, desk: BookingDesk, now: datetime, guard: Guard) -> int:
     done, last = 0, 0
     while rows := await connection.fetch(_SQL["list_to_book"], last, LINES_AT_ONCE, [one.value for one in PAYMENTS]):
         last = rows[-1]["line"]
-        by_transit: dict[int, list[Booked]] = {}
+        by_transit: dict[int, list[Mapping[str, Any]]] = {}
         for row in rows:
-            by_transit.setdefault(row["transit"], []).append(booked_of(row))
+            by_transit.setdefault(row["transit"], []).append(row)
         for transit, lines in by_transit.items():
             channel = desk.channels.get(transit)
             if channel is None:
                 _log.error("statement_without_channel", transit=transit, lines=len(lines))
                 continue
-            done += await _Payments(connection, desk, channel, now).book(lines)
+            done += await guard.together(BOOK, lines, _Payments(connection, desk, channel, now).book)
     return done
 
 
@@ -119,9 +121,9 @@ class _Payments:
         self._channel = channel
         self._now = now
 
-    async def book(self, lines: Sequence[Booked]) -> int:
+    async def book(self, rows: Sequence[Mapping[str, Any]]) -> int:
         """Book the payments, then their covers."""
-        lines = await self._offered(lines)
+        lines = await self._offered([booked_of(row) for row in rows])
         aliases = await self._aliases(lines)
         told = [self._notification(one, aliases[one.line.line]) for one in lines]
         outcomes = await self._desk.booking.book(self._channel, told)
@@ -193,19 +195,25 @@ class _Payments:
         )
 
 
-async def _book_others(connection: Connection, desk: BookingDesk, now: datetime) -> int:
+async def _book_others(connection: Connection, desk: BookingDesk, now: datetime, guard: Guard) -> int:
     done, last = 0, 0
     while rows := await connection.fetch(_SQL["list_to_book"], last, LINES_AT_ONCE, [one.value for one in ONE_BY_ONE]):
         last = rows[-1]["line"]
         for row in rows:
-            one = booked_of(row)
-            try:
-                done += await (_book_cover if one.line_class is C.COVER else _book_move)(connection, desk, one, now)
-            except asyncpg.CheckViolationError as error:
-                if error.constraint_name != ONE_SOURCE:
-                    raise
-                await hold_back(connection, one, TWO_SOURCES)
+            if not guard.waits(BOOK, row["line"]):
+                with guard.alone(BOOK, row["line"]):
+                    done += await _book_other(connection, desk, booked_of(row), now)
     return done
+
+
+async def _book_other(connection: Connection, desk: BookingDesk, one: Booked, now: datetime) -> bool:
+    try:
+        return await (_book_cover if one.line_class is C.COVER else _book_move)(connection, desk, one, now)
+    except asyncpg.CheckViolationError as error:
+        if error.constraint_name != ONE_SOURCE:
+            raise
+        await hold_back(connection, one, TWO_SOURCES)
+        return False
 
 
 async def _book_cover(connection: Connection, desk: BookingDesk, one: Booked, now: datetime) -> bool:

@@ -16,11 +16,13 @@ from services.clearing.core.classify import Found, Reading, classify, read_line,
 from services.clearing.core.rules import RuleReady
 from services.clearing.core.verdict import Line, Verdict
 from services.clearing.facts import Facts, fetch_rules
+from services.clearing.guarding import Guard
 from services.clearing.personal import line_of
 from services.sealing import NotUnsealed, Sealer
 
 _SQL = load_statements("services/clearing/facts.sql")
 
+READ = "read"
 HOUSE = "clearing"
 """Who classified what the rules did."""
 LINES_AT_ONCE = 1_000
@@ -54,12 +56,12 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     screen: Screen
 
 
-async def classify_lines(connection: Connection, desk: Desk, now: datetime) -> int:
+async def classify_lines(connection: Connection, desk: Desk, now: datetime, guard: Guard) -> int:
     """Classify every open line that can be; return how many. A line that may be an order's is a transaction of its own."""
     rules = await fetch_rules(connection)
     done, last = 0, 0
     while rows := await connection.fetch(_SQL["list_open_lines"], last, LINES_AT_ONCE):
-        done += await _Batch(connection, desk, now, rules).classify(rows)
+        done += await _Batch(connection, desk, now, rules).classify(rows, guard)
         last = rows[-1]["line"]
     return done
 
@@ -72,19 +74,33 @@ class _Batch:
         self._desk = desk
         self._now = now
         self._rules = rules
+        self._read: dict[int, tuple[Line, Reading, str]] = {}
+        self._pairs: Mapping[int, int] = {}
+        self._rows: dict[int, Mapping[str, Any]] = {}
 
-    async def classify(self, rows: Sequence[Mapping[str, Any]]) -> int:
-        lines: list[tuple[Line, Reading, str]] = []
-        why: dict[int, str] = {}
+    async def classify(self, rows: Sequence[Mapping[str, Any]], guard: Guard) -> int:
+        """A pair of a mistake and its correction is found among all lines and decided together, also when others fail."""
         for row in rows:
-            try:
-                line = line_of(row, self._desk.sealer)
-            except NotUnsealed as error:
-                _log.error("statement_line_sealed", line=row["line"], error=str(error))
+            if guard.waits(READ, row["line"]):
                 continue
-            lines.append((line, read_line(line, self._rules), row["believed"]))
-            why[line.line] = row["why"]
-        pairs = storno_pairs([(line, reading) for line, reading, _ in lines])
+            with guard.alone(READ, row["line"]):
+                try:
+                    line = line_of(row, self._desk.sealer)
+                except NotUnsealed as error:
+                    _log.error("statement_line_sealed", line=row["line"], error=str(error))
+                    continue
+                self._read[line.line] = (line, read_line(line, self._rules), row["believed"])
+        self._pairs = storno_pairs([(line, reading) for line, reading, _ in self._read.values()])
+        self._rows = {row["line"]: row for row in rows if row["line"] in self._read}
+        return await guard.together("classify", [*self._rows.values()], self._with_pairs)
+
+    async def _with_pairs(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        numbers = [one for row in rows for one in (row["line"], self._pairs.get(row["line"])) if one is not None]
+        return await self._decide([self._rows[one] for one in dict.fromkeys(numbers)])
+
+    async def _decide(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        lines = [self._read[row["line"]] for row in rows]
+        why = {row["line"]: row["why"] for row in rows}
         looked_up = await Facts(self._connection, self._desk.channels).find(lines)
         orders = await self._desk.orders.may_be(self._connection, [self._movement(line) for line, _, _ in lines])
         decided: list[tuple[Line, Verdict, str]] = []
@@ -92,7 +108,7 @@ class _Batch:
         # An order is executed before it comes back.
         together = sorted(zip(lines, looked_up, strict=True), key=lambda one: (one[0][0].day, one[0][0].is_credit))
         for (line, reading, _), found in together:
-            found = msgspec.structs.replace(found, mistake=pairs.get(line.line))
+            found = msgspec.structs.replace(found, mistake=self._pairs.get(line.line))
             if line.bank_id in orders:
                 done += await self._ask_settlement(line, reading, found)
             else:

@@ -53,3 +53,11 @@ GROUP BY t.transit, t.account ORDER BY t.transit;
 -- What the bank told late of closed days and falls to days that are not closed yet.
 SELECT count(*) FROM reconciliation.late_item i
 WHERE i.transit = $1 AND i.open_day > coalesce(reconciliation.closed_until($1), '-infinity');
+
+-- name: list_late_waiting
+-- What the bank told late of closed days and falls to days that are not closed yet, of every transit account.
+SELECT i.item, t.account, i.what, i.line, i.statement, i.day, i.open_day
+FROM reference.transit_account t
+  CROSS JOIN LATERAL (SELECT coalesce(reconciliation.closed_until(t.transit), '-infinity') AS until OFFSET 0) c
+  JOIN reconciliation.late_item i ON i.transit = t.transit AND i.open_day > c.until
+ORDER BY i.item;

@@ -160,9 +160,11 @@ class Gateway:
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        await self.session.close()
-        await self.stop()
-        self._listener.close()
+        try:
+            await self.session.close()
+            await self.stop()
+        finally:
+            self._listener.close()
 
     async def stop(self) -> None:
         """Stop gracefully and wait for the end."""

@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import asyncpg
+import msgspec
 import pytest
 
 from connectors.sandbox.rbs import RbsSandbox, RbsSandboxOptions
@@ -87,7 +88,9 @@ async def test_a_payment_is_started_paid_lost_and_found(
         body=f"userName=sandbox&password=sandbox&orderId={order.order_id}&amount=34&externalRefundId=r-1".encode(),
     )
     bank.handle(handed, utc_now())
-    polled = await commands.json(acquiring, "poll", "--channels", str(tmp_path / "channels.toml"))
+    result = await commands.run(acquiring, "poll", "--channels", str(tmp_path / "channels.toml"), "--json")
+    polled = msgspec.json.decode(result.stdout)
+    assert "event='event.found'" in result.stderr and "event='exchange'" not in result.stderr
     assert (polled["found"], polled["again"]) == (2, 0)
     assert "0 payments and events found" in await commands.text(acquiring, "poll", "--channels", str(tmp_path / "channels.toml"))
     connection = await asyncpg.connect(ledger_database.owner_dsn)
@@ -136,6 +139,14 @@ async def test_what_cannot_be_started_ends_with_2_and_says_why(
 ) -> None:
     result = await commands.run(acquiring, "start", *given(tmp_path, *options))
     assert (result.exit_code, message in result.output) == (2, True), result.output
+
+
+async def test_what_is_exchanged_with_a_bank_is_told_to_who_asks_for_it(
+    bank: RbsSandbox, commands: Commands, tmp_path: Path
+) -> None:
+    commands.environ["KOPECK_LOG_LEVEL"] = "debug"
+    result = await commands.run(acquiring, "start", *given(tmp_path, "--amount", "1"))
+    assert (result.exit_code, "event='exchange'" in result.stderr) == (0, True), result.output
 
 
 async def test_a_refusal_of_the_bank_is_told(bank: RbsSandbox, commands: Commands, tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ space = "acquirer"
 transit = "{TRANSIT_ACCOUNT}"
 namespace = "epd"
 secret_env = ["TBANK_PASSWORD"]
+allow_networks = ["192.0.2.0/24"]
 acquirer = {{ merchants = ["TESTDEMO"] }}
 
 [[channel]]
@@ -81,6 +82,7 @@ FAULTS = [
     ('merchants = ["TESTDEMO"]', "", "channel cards: acquirer: Expected `str` of length >= 1"),
     ('merchants = ["TESTDEMO"]', 'merchants = ["A", "B"]', "channel cards: acquirer: merchants must be one"),
     ('secret_env = ["TBANK_PASSWORD"]', "", "channel cards: acquirer: Expected `array` of length >= 1"),
+    ('allow_networks = ["192.0.2.0/24"]', "", "channel cards: allow_networks is needed: a Token has no borders"),
     ('{ "" = "tochka.json" }', "{}", "channel sbp: acquirer: Expected `array` of length >= 1"),
     ('{ "" = "tochka.json" }', '{ "" = "rbs.pem" }', "channel sbp: acquirer: keys: expected a JWK"),
     ('name = "evening"', 'name = "evening"\nacquirer = { merchants = ["x"] }', "acquirer has no meaning for kind register"),

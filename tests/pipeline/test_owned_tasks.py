@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import cast
@@ -101,9 +102,8 @@ async def test_the_supervisor_puts_a_fresh_process_in_its_place(town: Town, redi
     async def _has_started_twice() -> bool:
         return supervisor.children[0].starts >= 2
 
-    with capture_logs() as lines:
+    with capture_logs() as lines, closing(listener):
         await supervisor.run(started_again)
-    listener.close()
     assert lines[0]["event"] == "child_ended" and lines[0]["code"] == 1
     told = [json.loads(line) for line in spec.log.read_text("utf-8").splitlines()]
     ended = next(line for line in told if line["event"] == "task.ended")

@@ -1,7 +1,9 @@
 """A gateway told to stop: what it accepted is answered, it ends in time whatever the others do, and its successor goes on."""
 
 import asyncio
+import socket
 import time
+from contextlib import closing
 from pathlib import Path
 
 import asyncpg
@@ -9,7 +11,8 @@ import msgspec
 import pytest
 
 from gateway.routes import body
-from gateway.serve import LINGER_S
+from gateway.serve import LINGER_S, serve
+from kopeck.clock import utc_now
 from ledger.statements import load_statements
 from tests.pipeline.bank import payment, send
 from tests.pipeline.conftest import SQL, Gateway, Town
@@ -52,6 +55,23 @@ async def test_everything_accepted_is_answered_before_the_end(town: Town, owner:
     assert len(await booked_keys(owner)) == 32
     await assert_told_truly(owner, terminal.answers)
     await assert_sound(owner, town)
+
+
+class NotReady(Exception):
+    """Who was to be told that it serves is gone."""
+
+
+async def test_a_serving_that_ends_early_leaves_no_socket_open(town: Town, redis_url: str) -> None:
+    def ready() -> None:
+        raise NotReady
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        listener.setblocking(False)
+        port = listener.getsockname()[1]
+        with pytest.raises(NotReady):
+            await serve(town.settings(redis_url), listener, asyncio.Event(), ready, utc_now)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
 
 
 async def _waiting(owner: asyncpg.Connection) -> bool:

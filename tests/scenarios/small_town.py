@@ -6,7 +6,7 @@ The fakes live in the test's own process behind the doors that `kopeck run` open
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -181,18 +181,18 @@ async def _serve(
 @asynccontextmanager
 async def _sandbox(folder: Path) -> AsyncIterator[tuple[SandboxDoors, OrdersHouse, SandboxBank]]:
     """The demo's sandbox with its faulty network; its bank refuses, holds and returns nothing: the whole day is executed."""
-    listener = await open_listener(LOOPBACK, 0)
-    sandbox = demo_sandbox(folder, base_url_of(LOOPBACK, listener.getsockname()[1]), utc_now())
-    doors = SandboxDoors([_calm(party) for party in sandbox.parties], seed=WISH.seed)
-    runner = await open_doors(doors, listener)
-    try:
-        yield (
-            doors,
-            OrdersHouse(counterparties=sandbox.file, cut_every_s=CUT_EVERY_S),
-            SandboxBank(sandbox.bank_url, TRANSIT_ACCOUNT),
-        )
-    finally:
-        await runner.cleanup()
+    with closing(await open_listener(LOOPBACK, 0)) as listener:
+        sandbox = demo_sandbox(folder, base_url_of(LOOPBACK, listener.getsockname()[1]), utc_now())
+        doors = SandboxDoors([_calm(party) for party in sandbox.parties], seed=WISH.seed)
+        runner = await open_doors(doors, listener)
+        try:
+            yield (
+                doors,
+                OrdersHouse(counterparties=sandbox.file, cut_every_s=CUT_EVERY_S),
+                SandboxBank(sandbox.bank_url, TRANSIT_ACCOUNT),
+            )
+        finally:
+            await runner.cleanup()
 
 
 def _calm(party: SandboxParty) -> SandboxParty:

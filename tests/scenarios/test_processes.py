@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -51,8 +52,14 @@ class House:
 
 
 @pytest.fixture
-async def house(town: Town, redis_url: str, tmp_path: Path) -> AsyncIterator[House]:
-    listener = await open_listener("127.0.0.1", 0)
+async def listener() -> AsyncIterator[socket.socket]:
+    opened = await open_listener("127.0.0.1", 0)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+async def house(town: Town, redis_url: str, tmp_path: Path, listener: socket.socket) -> AsyncIterator[House]:
     metrics = tmp_path / "metrics"
     metrics.mkdir()
     specs = [
@@ -87,7 +94,6 @@ async def house(town: Town, redis_url: str, tmp_path: Path) -> AsyncIterator[Hou
     finally:
         stop.set()
         await running
-        listener.close()
 
 
 async def test_a_killed_process_loses_and_doubles_nothing(house: House, town: Town, owner: asyncpg.Connection) -> None:

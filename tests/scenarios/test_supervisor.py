@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,5 @@ async def test_a_port_that_cannot_be_had_is_told(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("kopeck.supervisor.BIND_TIMEOUT_S", 0)
     holder = await open_listener("127.0.0.1", 0)
     port = holder.getsockname()[1]
-    with pytest.raises(ListenError, match=f"cannot listen on 127.0.0.1:{port}: "):
+    with closing(holder), pytest.raises(ListenError, match=f"cannot listen on 127.0.0.1:{port}: "):
         await open_listener("127.0.0.1", port)
-    holder.close()

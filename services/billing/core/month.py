@@ -122,6 +122,8 @@ class ServiceTerms(msgspec.Struct, frozen=True, kw_only=True):
     by_area: bool = False
     """Waste by area; a FIXED service a square metre."""
     common_way: CommonWay = CommonWay.NORM
+    is_above_norm_shared: bool = False
+    """The owners' meeting decided to share what the common property takes above its norm; otherwise it is the provider's cost."""
     base: tuple[str, ...] = ()
     is_payable_by_absent_owners: bool = True
     """Where nobody lives the owners are counted (п. 56(2), п. 148(36))."""
@@ -163,12 +165,14 @@ class Break(msgspec.Struct, frozen=True, kw_only=True):
     """A break or bad quality of a service in the month by an act (разд. IX–X): one row a cause.
 
     ``reduction`` is the part of the month's charge that falls away, a ratio; the rules that make it stand in ``quality.py``.
+    ``at_cold_price`` is the part of the month whose hot water is charged at the price of cold water (under 40 °C).
     """
 
     service: str
     cause: str
     act: str
     reduction: Ratio
+    at_cold_price: Ratio = Ratio(0)
 
 
 class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
