@@ -17,7 +17,7 @@ STOPWATCH_FOLDERS = ("kopeck", "portal", "gateway", "services", "loadtests", "te
 MONEY_FILE = "schemas/money.py"
 CLOCK_FILE = "kopeck/clock.py"
 BROAD_EXCEPT_FILES = ("gateway/batcher.py", "services/runner.py", "services/delivery/calls.py", "services/clearing/guarding.py")
-"""The batcher, the consumer loop and the delivery loop: what fails there must not take the others with it."""
+"""The batcher, the consumer and delivery loops, the guard of clearing: what fails there must not take the others with it."""
 FUNCTION_LINES_MAX, FILE_LINES_MAX, ARGUMENTS_MAX = 40, 400, 5
 TEST_FUNCTION_LINES_MAX, TEST_FILE_LINES_MAX = 60, 600
 VAGUE_NAMES = {"utils", "util", "common", "helpers", "helper", "manager", "handler", "handlers", "process", "data", "info"}

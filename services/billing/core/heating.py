@@ -100,7 +100,9 @@ def _by_norm(terms: ServiceTerms, premises: Premises, sums: HeatingSums) -> tupl
     if is_raised:
         inputs.append(("K", terms.coefficient))
         raised = Explanation(formula=formula, inputs=tuple(inputs), source=source)
-        parts.append(_part(LineKind.RAISED, times(volume, terms.coefficient - MICRO), price, raised))
+        total = _part(LineKind.RAISED, times(volume, terms.coefficient), price, raised)
+        added = total.amount_kopecks - parts[0].amount_kopecks
+        parts.append(msgspec.structs.replace(total, volume=total.volume - volume, amount_kopecks=added))
     return tuple(parts)
 
 

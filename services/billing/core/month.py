@@ -142,11 +142,15 @@ class HouseVolume(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Individual(msgspec.Struct, frozen=True, kw_only=True):
-    """One premises' own volume of a service, or none. ``zones`` are (zone, volume); NORM rungs have none."""
+    """One premises' own volume of a service, or none. ``zones`` are (zone, volume); NORM rungs have none.
+
+    ``room_zones``: of a room of a communal flat, what the room's own meter says; ``zones`` are then the flat's.
+    """
 
     service: str
     source: VolumeSource
     zones: tuple[tuple[int, Volume], ...] = ()
+    room_zones: tuple[tuple[int, Volume], ...] | None = None
 
     @property
     def volume(self) -> Volume:
