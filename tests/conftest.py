@@ -39,6 +39,14 @@ class LedgerDatabase(msgspec.Struct, frozen=True, kw_only=True):
     redis_url: str
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_data_of_the_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No command finds what ``make run`` left in the project's own data folder, unless a test names it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KOPECK_DATA", str(tmp_path_factory.mktemp("nothing") / "data"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """The session's embedded servers."""

@@ -1,6 +1,7 @@
 """The command line and the configuration: what a person sees when something is missing or misspelt."""
 
 import importlib.util
+import os
 from pathlib import Path
 
 import click
@@ -65,6 +66,10 @@ def test_the_environment_is_read_and_options_win(tmp_path: Path) -> None:
     config = read_config(environ, data_dir=tmp_path, port=9100, gateways=None)
     assert config == Config(data_dir=tmp_path, port=9100, gateways=2)
     assert read_config({}).data_dir == Path(".data").absolute()
+
+
+def test_no_test_reads_what_a_run_left_in_the_project() -> None:
+    assert read_config(os.environ).data_dir != read_config({}).data_dir
 
 
 @pytest.mark.parametrize(

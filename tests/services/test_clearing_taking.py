@@ -1,7 +1,7 @@
 """Statements taken in: once, whole, with what vanishes and comes back; a known line with another content is a person's case."""
 
 import asyncio
-import time
+import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -9,6 +9,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from loadtests.cpu import cpu_ms, parent_of
 from schemas.statement import StatementKind, StatementUnbelieved
 from services.clearing.taking import take_statement
 from tests.conftest import LedgerDatabase
@@ -180,13 +181,14 @@ async def test_what_cannot_be_taken_leaves_nothing(town: ClearingTown) -> None:
 
 
 async def test_a_large_statement_is_stored_within_a_transactions_time(town: ClearingTown) -> None:
+    """Its work is told by the CPU of this process and of PostgreSQL: the clock would tell of whoever else is on the machine."""
     many = statement(*[line(f"b{place}", 100 + place, "Оплата ЖКУ за октябрь, л/с 0001001") for place in range(20_000)])
-    started = time.perf_counter()
+    workers = (os.getpid(), parent_of(town.owner.get_server_pid()))
+    started = cpu_ms(workers)
     await town.take(many)
-    stored = time.perf_counter() - started
-    started = time.perf_counter()
+    stored = cpu_ms(workers) - started
     again = await town.take(msgspec.structs.replace(many, kind=FINAL))
-    told_again = time.perf_counter() - started
-    print(f"20 000 lines stored in {stored:.2f} s, told again in {told_again:.2f} s")
+    told_again = cpu_ms(workers) - started - stored
+    print(f"20 000 lines stored in {stored} ms of CPU, told again in {told_again} ms")
     assert again.known == 20_000
-    assert max(stored, told_again) < 5
+    assert 0 < max(stored, told_again) < 5_000
