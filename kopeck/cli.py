@@ -18,6 +18,9 @@ EXPECTED = (ConfigError, FolderError, ServerError, MigrationError)
 COMMANDS = {
     "run": "kopeck.commands.run",
     "load": "kopeck.commands.load",
+    "housing": "kopeck.commands.housing",
+    "billing": "kopeck.commands.billing",
+    "readings": "kopeck.commands.readings",
     "tables": "kopeck.commands.tables",
     "split": "kopeck.commands.split",
     "explain": "kopeck.commands.explain",
@@ -34,6 +37,7 @@ COMMANDS = {
     "suspense": "kopeck.commands.suspense",
     "refunds": "kopeck.commands.refunds",
     "reconcile": "kopeck.commands.reconcile",
+    "law": "kopeck.commands.law",
     "qr": "kopeck.commands.qr",
     "sandbox": "kopeck.commands.sandbox",
     "contracts": "kopeck.commands.contracts",

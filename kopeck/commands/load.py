@@ -53,6 +53,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     as_json: bool
     control_rows: int | None = None
     control_total_kopecks: int | None = None
+    is_dry_run: bool = False
 
 
 file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -75,7 +76,7 @@ def load() -> None:
 @json_option
 def recipients(file: Path, data_dir: Path | None, by: str, as_json: bool) -> None:
     """Load recipients and their requisites, which pay nothing until approve-requisites."""
-    _run_load(file, load_recipients, Options(data_dir=data_dir, by=by, as_json=as_json))
+    run_load(file, load_recipients, Options(data_dir=data_dir, by=by, as_json=as_json))
 
 
 @load.command()
@@ -85,7 +86,7 @@ def recipients(file: Path, data_dir: Path | None, by: str, as_json: bool) -> Non
 @json_option
 def accounts(file: Path, data_dir: Path | None, by: str, as_json: bool) -> None:
     """Load personal accounts; names and addresses are stored masked."""
-    _run_load(file, load_accounts, Options(data_dir=data_dir, by=by, as_json=as_json))
+    run_load(file, load_accounts, Options(data_dir=data_dir, by=by, as_json=as_json))
 
 
 @load.command()
@@ -99,7 +100,7 @@ def charges(file: Path, control_rows: int | None, control_total: int | None, **g
     """Load charges, opening balances and printed totals; prints control totals by recipient and pool."""
     read = msgspec.convert(given, Options)
     options = msgspec.structs.replace(read, control_rows=control_rows, control_total_kopecks=control_total)
-    _run_load(file, load_charges, options)
+    run_load(file, load_charges, options)
 
 
 @load.command("approve-requisites")
@@ -118,7 +119,7 @@ def approve(code: str, version: int, by: str, data_dir: Path | None) -> None:
             await connection.close()
 
     try:
-        done = _with_services(data_dir, run)
+        done = with_services(data_dir, run)
     except ApprovalRefused as error:
         raise Refused(str(error)) from error
     click.echo(f"Version {version} of {code} {'is approved' if done else 'was approved before'}.")
@@ -133,7 +134,7 @@ def _add_fiscal(name: str, loader: Loader, help_text: str) -> None:
     @by_option
     @json_option
     def fiscal_table(file: Path, data_dir: Path | None, by: str, as_json: bool) -> None:
-        _run_load(file, loader, Options(data_dir=data_dir, by=by, as_json=as_json))
+        run_load(file, loader, Options(data_dir=data_dir, by=by, as_json=as_json))
 
 
 _add_fiscal("companies", fiscal.load_companies, "Load who issues fiscal receipts, and through which till's operator.")
@@ -145,7 +146,7 @@ _add_fiscal("item-rules", fiscal.load_item_rules, "Load how lines of a kind are 
 _add_fiscal("contacts", fiscal.load_contacts, "Load where payers want their receipts: personal data, erased on demand.")
 
 
-def _with_services(data_dir: Path | None, run: Callable[[str], Coroutine[Any, Any, T]]) -> T:
+def with_services(data_dir: Path | None, run: Callable[[str], Coroutine[Any, Any, T]]) -> T:
     """Run with the services' address; own servers are started for it when none run on the folder."""
     try:
         config = read_config(os.environ, data_dir=data_dir)
@@ -155,12 +156,14 @@ def _with_services(data_dir: Path | None, run: Callable[[str], Coroutine[Any, An
         return asyncio.run(run(connections.services_dsn))
 
 
-def _run_load(file: Path, loader: Loader, options: Options) -> None:
+def run_load(file: Path, loader: Loader, options: Options) -> None:
+    """Load the file and print the report, or its faults with exit code 2."""
     terms = LoadTerms(
         loaded_by=options.by.strip() or getpass.getuser(),
         today=utc_now().date(),
         control_rows=options.control_rows,
         control_total_kopecks=options.control_total_kopecks,
+        is_dry_run=options.is_dry_run,
     )
 
     async def run(dsn: str) -> LoadReport:
@@ -172,7 +175,7 @@ def _run_load(file: Path, loader: Loader, options: Options) -> None:
             await connection.close()
 
     try:
-        report = _with_services(options.data_dir, run)
+        report = with_services(options.data_dir, run)
     except FaultyFile as error:
         _print_faults(file, error, options.as_json)
         sys.exit(EXIT_FAULTY)
@@ -225,7 +228,7 @@ def _print_report(report: LoadReport) -> None:
         click.echo(f"{report.file_name} is the file of {report.what} loaded last; nothing was changed.")
         return
     counts = f"{report.rows} rows, {report.added} new, {report.changed} changed, {report.unchanged} unchanged"
-    click.echo(f"{report.file_name}: {counts}.")
+    click.echo(f"{report.file_name}: {counts}{'; a dry run, nothing was loaded' if report.is_dry_run else ''}.")
 
 
 def _totals_table(report: LoadReport) -> Table:

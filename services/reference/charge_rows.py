@@ -3,7 +3,7 @@
 The caller stages a chunk of accounts and writes it in one short transaction of his own:
 
 ``staged_payee`` (local, recipient, service): the pairs, numbered by the caller;
-``staged_charge``: rows with ``key`` and ``local``; ``line_no`` is given here, opening balances and limitation stay as known;
+``staged_charge``: rows with ``key`` and ``local``, told apart by ``line_no``; opening balances and limitation stay as known;
 ``resolved_key`` (key, 0, '', personal_account, 1): the account of each key.
 """
 
@@ -66,11 +66,11 @@ async def stage_rows(connection: Connection, rows: Sequence[ChargeRow]) -> None:
     keys: dict[AccountId, int] = {}
     payees: dict[tuple[int, str], int] = {}
     charges = []
-    for row in rows:
+    for place, row in enumerate(rows, start=1):
         key = keys.setdefault(row.account, len(keys))
         local = payees.setdefault((row.recipient, row.service), len(payees))
         sums = (row.kind, row.pool, row.amount_kopecks, row.due_date)
-        charges.append((0, key, row.creditor, row.period, local, *sums, None, "", 0, 0, "", None))
+        charges.append((place, key, row.creditor, row.period, local, *sums, None, "", 0, 0, "", None))
     accounts = [(key, 0, "", account, 1) for account, key in keys.items()]
     await connection.copy_records_to_table("resolved_key", records=accounts)
     await connection.copy_records_to_table("staged_payee", records=[(local, *pair) for pair, local in payees.items()])
@@ -82,7 +82,6 @@ async def write_staged(connection: Connection) -> Written:
 
     Touched accounts are marked as due for a table. The lock on the charges lasts until the transaction ends.
     """
-    await connection.execute(_SQL["number_rows"])
     for name in ("analyze", "analyze_resolved", "match", "analyze_matched", "balances"):
         await connection.execute(_CHARGES[name])
     await connection.execute(_SQL["keep_known"])

@@ -8,13 +8,6 @@ SELECT pg_advisory_xact_lock($2) FROM (SELECT set_config('lock_timeout', $1, tru
 -- The accounts of the rows, by the key under which the rows are staged.
 CREATE TEMP TABLE resolved_key (key int, line_no int, name text, personal_account bigint, matches int)
 
--- name: number_rows
--- Rows are told apart by their place: account by account, in the order of recipient and service.
-UPDATE staged_charge s SET line_no = n.place
-FROM (SELECT c.ctid AS row_id, row_number() OVER (ORDER BY c.key, t.recipient, t.service, c.period, c.kind, c.pool) AS place
-      FROM staged_charge c JOIN staged_payee t USING (local)) n
-WHERE s.ctid = n.row_id
-
 -- name: keep_known
 -- A known line keeps its limitation period and opening balance: whoever calculates charges says nothing of them.
 UPDATE incoming i SET limitation_until = c.limitation_until, paid = c.opening_paid, advance = c.opening_advance,

@@ -92,14 +92,19 @@ def _header(first: str, delimiter: str, shape: Shape) -> tuple[str, ...]:
         names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter, strict=True), [])]
     except csv.Error as error:
         fail(1, "header", str(error))
+    return known_header(names, shape, line=1)
+
+
+def known_header(names: list[str], shape: Shape, line: int) -> tuple[str, ...]:
+    """Return the names when they are columns of the shape, each once, and no required one is missing; else raise FaultyFile."""
     if not names:
-        fail(1, "header", "is missing")
+        fail(line, "header", "is missing")
     known = {column.name for column in shape.columns}
     faults = [f"unknown column {name!r}" for name in names if name not in known]
     faults += [f"column {name!r} stands twice" for name in sorted(known) if names.count(name) > 1]
     faults += [f"column {column.name!r} is missing" for column in shape.columns if column.required and column.name not in names]
     if faults:
-        raise FaultyFile([RowFault(line=1, field="header", message=fault) for fault in faults], len(faults))
+        raise FaultyFile([RowFault(line=line, field="header", message=fault) for fault in faults], len(faults))
     return tuple(names)
 
 

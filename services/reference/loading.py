@@ -5,10 +5,10 @@ file lasts longer than the 5 s that design W3 allows on the ledger's tables (it 
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import asyncpg
 import msgspec
@@ -17,6 +17,7 @@ from ledger.statements import load_statements
 from services.reference.faults import Findings, RowFault
 from services.reference.files import Rows, digest_of_file, fail, open_rows
 from services.reference.rows import FieldFault, Shape, faults_of, row_decoder
+from services.reference.workbook import WORKBOOK_SUFFIXES, open_workbook
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 Progress = Callable[[int], None]
@@ -33,12 +34,16 @@ class LoadBusy(RuntimeError):
 
 
 class LoadTerms(msgspec.Struct, frozen=True, kw_only=True):
-    """Who loads and when; ``control_rows`` and ``control_total_kopecks`` (the sum of the amounts) are what the file must hold."""
+    """Who loads and when; ``control_rows`` and ``control_total_kopecks`` (the sum of the amounts) are what the file must hold.
+
+    ``is_dry_run``: everything is checked and written, and then undone.
+    """
 
     loaded_by: str
     today: date
     control_rows: int | None = None
     control_total_kopecks: int | None = None
+    is_dry_run: bool = False
 
 
 class ControlTotal(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +80,7 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
     totals: tuple[ControlTotal, ...]
     warnings: tuple[RowFault, ...]
     warnings_count: int
+    is_dry_run: bool = False
 
 
 class FileKind(Protocol):
@@ -124,13 +130,13 @@ async def load_file(
                 return _repeated(path, kind, known, terms)
             shape = await kind.prepare(connection)
             faults, warnings = Findings(), Findings()
-            rows = await _stage_rows(connection, kind, shape, open_rows(file, path, shape, progress), faults)
+            rows = await _stage_rows(connection, kind, shape, _open(file, path, shape, progress), faults)
             await kind.check(connection, faults, warnings)
             totals = await kind.totals(connection)
             if not faults.count:
                 _check_controls(rows, totals, terms, faults)
             faults.raise_if_any()
-            async with connection.transaction():
+            async with _written(connection, terms):
                 changes = await kind.write(connection, terms, warnings)
                 stored = msgspec.json.encode(totals).decode()
                 await connection.execute(_SQL["record_load"], digest, kind.name, path.name, rows, stored, terms.loaded_by)
@@ -145,7 +151,22 @@ async def load_file(
         totals=totals,
         warnings=tuple(warnings.shown),
         warnings_count=warnings.count,
+        is_dry_run=terms.is_dry_run,
     )
+
+
+class _Undone(Exception):
+    """Ends a dry run."""
+
+
+@asynccontextmanager
+async def _written(connection: Connection, terms: LoadTerms) -> AsyncIterator[None]:
+    """A transaction that ends as the terms say: kept, or undone when it was a dry run."""
+    with suppress(_Undone):
+        async with connection.transaction():
+            yield
+            if terms.is_dry_run:
+                raise _Undone
 
 
 @asynccontextmanager
@@ -161,6 +182,14 @@ async def _session(connection: Connection, kind: FileKind) -> AsyncIterator[None
             await connection.execute(_SQL["drop_temporary_tables"])
             await connection.execute(_SQL["restore_settings"])
             await connection.fetchval(_SQL["unlock"], LOCK_KEY)
+
+
+def _open(file: BinaryIO, path: Path, shape: Shape, progress: Progress) -> Rows:
+    if path.suffix.lower() not in WORKBOOK_SUFFIXES:
+        return open_rows(file, path, shape, progress)
+    if not shape.takes_workbooks:
+        fail(0, "file", "is a workbook: this kind of file comes as CSV or JSON Lines")
+    return open_workbook(file, path, shape, progress)
 
 
 async def _stage_rows(connection: Connection, kind: FileKind, shape: Shape, rows: Rows, faults: Findings) -> int:

@@ -24,7 +24,8 @@ WHERE s.name IN ('work_mem', 'statement_timeout', 'idle_in_transaction_session_t
 -- Leave nothing of the load in the session.
 DROP TABLE IF EXISTS pg_temp.staged_recipient, pg_temp.staged_account, pg_temp.staged_alias, pg_temp.known_account,
     pg_temp.account_of, pg_temp.touched, pg_temp.staged_key, pg_temp.staged_payee, pg_temp.staged_charge,
-    pg_temp.resolved_key, pg_temp.incoming, pg_temp.balance_of
+    pg_temp.resolved_key, pg_temp.incoming, pg_temp.balance_of, pg_temp.staged_housing, pg_temp.staged_meter_fact,
+    pg_temp.staged_reading
 
 -- name: find_last_load
 -- The file of this kind that was loaded last.

@@ -24,6 +24,8 @@ CODE_CHARACTERS_MAX = 64
 TEXT_CHARACTERS_MAX = 500
 YEARS = range(1991, 2100)
 SHOWN_CHARACTERS_MAX = 40
+NUMBER_CELL = "\x00number:"
+"""Stands before the text of a spreadsheet's number in a column of text (workbook.py)."""
 
 _PERIOD = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -36,20 +38,28 @@ class FieldFault(ValueError):
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
-    """``required``: the file must have the column and every row a value in it; ``default`` stands for an empty value."""
+    """``required``: the file must have the column and every row a value in it; ``default`` stands for an empty value.
+
+    ``is_text``: digits of it are no number, so that a spreadsheet's number, which has lost its leading zeros, is a fault.
+    """
 
     name: str
     decode: Decode
     required: bool = False
     default: Any = ""
+    is_text: bool = False
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
-    """A kind of file: its name, its columns, and a check of decoded rows that gives (field, fault) or None."""
+    """A kind of file: its name, its columns, and a check of decoded rows that gives (field, fault) or None.
+
+    ``takes_workbooks``: it may come as XLSX, its columns of text being marked ``is_text``.
+    """
 
     name: str
     columns: tuple[Column, ...]
     check: Callable[[Sequence[Any]], tuple[str, str] | None] = lambda row: None
+    takes_workbooks: bool = False
 
     def index(self, name: str) -> int:
         """Place of a column's value in a decoded row."""
@@ -104,6 +114,9 @@ def _places(shape: Shape, header: Sequence[str]) -> list[int]:
 
 def _decode_or_default(column: Column) -> Decode:
     def decode(text: str) -> Any:
+        if text.startswith(NUMBER_CELL):
+            number = quoted(text.removeprefix(NUMBER_CELL))
+            raise FieldFault(f"is the number {number} in the spreadsheet: write the cell as text, or leading zeros are lost")
         if text:
             return column.decode(text)
         if column.required:

@@ -57,6 +57,7 @@ def test_migrate_starts_the_servers_and_stops_them(tmp_path: Path) -> None:
     assert first.exit_code == 0, first.output
     assert first.output.startswith("applied: 0001")
     assert CliRunner().invoke(cli.main, ["migrate", "--data", folder]).output == "nothing to apply\n"
+    assert "penalty_cap" in CliRunner().invoke(cli.main, ["law", "list", "--data", folder]).output
     assert CliRunner().invoke(cli.main, ["clean", "--data", folder], input="y\n").exit_code == 0
     assert not Path(folder).exists()
 

@@ -138,17 +138,17 @@ def _premises_without_accounts(figures: HouseFigures) -> Iterator[Found]:
 
 
 def _house_volumes(figures: HouseFigures) -> Iterator[Found]:
-    """Individual volumes above the house's own: its meter, or a reading in it, is wrong."""
+    """Lines that charge more of a service than the house took: its meter, or a reading in it, is wrong."""
     if figures.accounts:
         return
     sums: dict[str, int] = defaultdict(int)
-    for premises in figures.house.premises:
-        for one in premises.individual:
-            sums[one.service] += one.volume
+    for line in figures.lines:
+        if line.kind in (LineKind.CHARGE, LineKind.COMMON) and not line.of_period:
+            sums[line.service] += line.volume
     tolerance = figures.limits.volume_tolerance * len(figures.house.premises)
     for known in figures.house.house_volumes:
         if known.volume is not None and sums[known.service] > known.volume + tolerance:
-            message = f"индивидуальные объёмы {sums[known.service]} больше объёма дома {known.volume} (миллионных долей единицы)"
+            message = f"начислено {sums[known.service]}, а дом потребил {known.volume} (миллионных долей единицы)"
             yield Found(message, service=known.service)
 
 

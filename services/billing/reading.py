@@ -1,0 +1,301 @@
+"""From the database to HouseMonths: facts of the stock, meters, readings and the law, for many houses in a few statements.
+
+Read in one transaction of REPEATABLE READ, or what is loaded meanwhile may show in a part of a house.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from ledger.statements import load_statements
+from schemas.ids import AccountId
+from services.billing.core.assembling import (
+    Assembly,
+    Metering,
+    OwnSupply,
+    assemble,
+    ladder_key,
+    ladder_terms,
+    norm_volume,
+    premises_rungs,
+)
+from services.billing.core.facts import HouseFacts, PremisesFacts
+from services.billing.core.ladder import Rung, changed_periods, norm_periods
+from services.billing.core.law import Law, LawSilent
+from services.billing.core.meters import MeterLife, MeterOutOfOrder, Possibility, Supply, supply_of
+from services.billing.core.month import HouseMonth, PremisesKind
+from services.billing.core.periods import days_of, month_number, period_of
+from services.billing.core.quality import UncoveredAct
+from services.billing.core.quantities import Price, Volume
+from services.billing.readings.lives import lives_of
+from services.billing.runs.sources import Connection, HouseUnreadable
+from services.billing.stock.facts import read_facts
+
+SQL = load_statements("services/billing/reading.sql")
+
+HOUSES_AT_ONCE = 500
+HISTORY_MONTHS = 37
+"""Readings are looked back for: three years and the month (limitation), which is more than any average or settlement asks."""
+
+Months = Mapping[str, HouseMonth | HouseUnreadable]
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A period as it is known from readings up to ``known`` (the period itself for 0), read on ``today``."""
+
+    period: int
+    today: date
+    known: int = 0
+
+    @property
+    def until(self) -> int:
+        """The last period whose readings count."""
+        return self.known or self.period
+
+
+class StockReading:
+    """Houses of the stock for the month's life; see ``runs/sources.py``. ``known``: for recalculating a closed month."""
+
+    def __init__(self, law: Law, today: date, known: int = 0) -> None:
+        self._law, self._today, self._known = law, today, known
+
+    async def list_houses(self, connection: Connection, provider: str, period: int) -> Sequence[str]:
+        """Return the houses that the provider bills in the period, ascending."""
+        rows = await connection.fetch(SQL["provided_houses"], provider, _first_day(period))
+        return [row["code"] for row in rows]
+
+    async def houses_of(self, connection: Connection, provider: str, period: int, accounts: Sequence[str]) -> Mapping[str, str]:
+        """Return the house of each account that is in one of the provider's; others are left out."""
+        houses = set(await self.list_houses(connection, provider, period))
+        rows = await connection.fetch(SQL["houses_of_accounts"], *_names(accounts), _first_day(period))
+        return {row["name"]: row["code"] for row in rows if row["code"] in houses}
+
+    async def read_houses(self, connection: Connection, provider: str, period: int, houses: Sequence[str]) -> Months:
+        """Return each house's month, or why it has none."""
+        asked = Asked(period=period, today=self._today, known=self._known)
+        months: dict[str, HouseMonth | HouseUnreadable] = {}
+        async for chunk in read_months(connection, houses, self._law, asked):
+            months |= chunk
+        return months
+
+    async def number_accounts(self, connection: Connection, provider: str, accounts: Sequence[str]) -> Mapping[str, AccountId]:
+        """Return the ledger's personal account of each account; unknown ones are left out."""
+        rows = await connection.fetch(SQL["number_accounts"], *_names(accounts))
+        return {row["name"]: AccountId(row["personal_account"]) for row in rows}
+
+
+async def read_months(connection: Connection, houses: Sequence[str], law: Law, asked: Asked) -> AsyncIterator[Months]:
+    """Yield the months of houses (codes), HOUSES_AT_ONCE together; a house not in force then is unreadable."""
+    for start in range(0, len(houses), HOUSES_AT_ONCE):
+        codes = houses[start : start + HOUSES_AT_ONCE]
+        rows = await connection.fetch(SQL["houses_by_code"], list(codes))
+        facts = await read_facts(connection, [row["house"] for row in rows], asked.period)
+        meterings = await read_meterings(connection, facts, law, asked)
+        months: dict[str, HouseMonth | HouseUnreadable] = {
+            code: HouseUnreadable("дома нет в данных этого месяца") for code in codes
+        }
+        for one in facts:
+            months[one.house] = _month(one, meterings[one.key], law, asked)
+        yield months
+
+
+def _month(facts: HouseFacts, metering: Metering | HouseUnreadable, law: Law, asked: Asked) -> HouseMonth | HouseUnreadable:
+    if isinstance(metering, HouseUnreadable):
+        return metering
+    try:
+        return assemble(facts, metering, Assembly(law=law, today=asked.today, known=asked.known))
+    except UncoveredAct as error:
+        return HouseUnreadable(f"акт не описан правилами качества: {error}")
+    except LawSilent as error:
+        return HouseUnreadable(str(error))
+
+
+async def read_meterings(
+    connection: Connection, facts: Sequence[HouseFacts], law: Law, asked: Asked
+) -> dict[int, Metering | HouseUnreadable]:
+    """Return the meters of each house (by its number), with the norms that readings have to be settled with."""
+    houses = [one.key for one in facts]
+    lives = await _read_lives(connection, houses, asked)
+    rows = _Rows(
+        possibilities=_by(await connection.fetch(SQL["possibilities"], houses, _first_day(asked.period)), "premises"),
+        volumes=_by(await connection.fetch(SQL["house_volumes"], houses, asked.period), "house"),
+        years=_by(await connection.fetch(SQL["house_years"], houses, *_year_before(asked.period)), "house"),
+    )
+    supplies: dict[int, _Supplies | HouseUnreadable] = {}
+    for one in facts:
+        try:
+            supplies[one.key] = _Supplies.of(lives.get(one.key, ()))
+        except MeterOutOfOrder as error:
+            supplies[one.key] = HouseUnreadable(str(error))
+    norms = await _read_norms(connection, facts, supplies, (law, asked))
+    return {one.key: _metering(one, supplies[one.key], norms, rows) for one in facts}
+
+
+class _Rows(msgspec.Struct, frozen=True, kw_only=True):
+    possibilities: Mapping[int, list[Any]]
+    volumes: Mapping[int, list[Any]]
+    years: Mapping[int, list[Any]]
+
+
+class _Supplies(msgspec.Struct, frozen=True, kw_only=True):
+    """Supplies of one house: (premises, flat, service), where premises is 0 and flat empty for the house itself."""
+
+    by_place: Mapping[tuple[int, str, str], Supply]
+
+    @classmethod
+    def of(cls, lives: Iterable[tuple[int, str, str, MeterLife]]) -> "_Supplies":
+        """Group the meters; raises MeterOutOfOrder."""
+        groups: defaultdict[tuple[int, str, str], list[MeterLife]] = defaultdict(list)
+        for premises, flat, service, life in lives:
+            groups[premises, flat, service].append(life)
+        return cls(by_place={place: supply_of(group) for place, group in groups.items()})
+
+
+async def _read_lives(
+    connection: Connection, houses: Sequence[int], asked: Asked
+) -> dict[int, list[tuple[int, str, str, MeterLife]]]:
+    last = days_of(month_number(asked.until))[1]
+    meters = await connection.fetch(SQL["meters"], houses, last)
+    numbers = [row["meter"] for row in meters]
+    events = await connection.fetch(SQL["events"], numbers, last)
+    since = period_of(month_number(asked.period) - HISTORY_MONTHS)
+    readings = await connection.fetch(SQL["readings"], numbers, since, asked.until)
+    found: defaultdict[int, list[tuple[int, str, str, MeterLife]]] = defaultdict(list)
+    for row, life in lives_of(meters, events, readings):
+        found[row["house"]].append((row["premises"], row["flat"], row["service"], life))
+    return found
+
+
+NormKey = tuple[int, int, str, str]
+"""House, premises or 0, flat, service."""
+
+
+async def _read_norms(
+    connection: Connection,
+    facts: Sequence[HouseFacts],
+    supplies: Mapping[int, _Supplies | HouseUnreadable],
+    by: tuple[Law, Asked],
+) -> dict[NormKey, dict[int, int]]:
+    """Read n × N of the earlier months by the norm that readings now have to be settled with: few premises have any."""
+    law, asked = by
+    wanted: defaultdict[int, list[NormKey]] = defaultdict(list)
+    for one in facts:
+        found = supplies[one.key]
+        if isinstance(found, _Supplies):
+            for place, supply, ladder in _ladders(one, found, law):
+                for period in norm_periods(supply, asked.period, ladder, asked.until):
+                    wanted[period].append((one.key, *place))
+    norms: defaultdict[NormKey, dict[int, int]] = defaultdict(dict)
+    for period, keys in wanted.items():
+        then = {one.key: one for one in await read_facts(connection, sorted({key[0] for key in keys}), period)}
+        for key in keys:
+            norms[key][period] = _norm(then.get(key[0]), key)
+    return norms
+
+
+def _ladders(facts: HouseFacts, supplies: _Supplies, law: Law) -> Iterable[tuple[tuple[int, str, str], Supply, Any]]:
+    """Yield the supplies of premises and flats, each with the terms of its ladder."""
+    kinds = {terms.service: terms.kind for terms in facts.services}
+    premises = {one.key: one.kind for one in facts.premises}
+    view, day = law.in_region(facts.region), _first_day(facts.period)
+    for (key, flat, service), supply in supplies.by_place.items():
+        if service not in kinds or not (key or flat):
+            continue
+        kind = premises.get(key, PremisesKind.COMMUNAL_ROOM if flat else PremisesKind.FLAT)
+        yield (key, flat, service), supply, ladder_terms(view, day, ladder_key(kind, kinds[service]), kinds[service])
+
+
+def _norm(facts: HouseFacts | None, key: NormKey) -> Volume:
+    """Return what the premises, or the rooms of the flat, were charged by the norm; nothing where they were not there."""
+    _, premises, flat, service = key
+    terms = next((one for one in facts.services if one.service == service), None) if facts is not None else None
+    if facts is None or terms is None:
+        return Volume(0)
+    return Volume(sum(norm_volume(terms, one) for one in facts.premises if _is_of(one, premises, flat)))
+
+
+def _is_of(facts: PremisesFacts, premises: int, flat: str) -> bool:
+    return facts.key == premises if premises else facts.flat == flat
+
+
+def _metering(
+    facts: HouseFacts, supplies: "_Supplies | HouseUnreadable", norms: Mapping[NormKey, dict[int, int]], rows: _Rows
+) -> Metering | HouseUnreadable:
+    if isinstance(supplies, HouseUnreadable):
+        return supplies
+    own = {place: OwnSupply(supply=one, norms=norms.get((facts.key, *place), {})) for place, one in supplies.by_place.items()}
+    return Metering(
+        premises={(premises, service): one for (premises, _, service), one in own.items() if premises},
+        flats={(flat, service): one for (_, flat, service), one in own.items() if flat},
+        house={service: one for (premises, flat, service), one in own.items() if not premises and not flat},
+        possibilities={
+            (row["premises"], row["service"]): Possibility(row["possibility"])
+            for one in facts.premises
+            for row in rows.possibilities.get(one.key, ())
+        },
+        volumes={
+            (row["service"], row["resource"]): (Volume(row["volume"]), Price(row["price"]))
+            for row in rows.volumes.get(facts.key, ())
+        },
+        year={row["service"]: Volume(row["volume"]) for row in rows.years.get(facts.key, ())},
+    )
+
+
+async def read_rungs(connection: Connection, house: int, premises: int, law: Law, asked: Asked) -> dict[str, Rung]:
+    """Return where the volumes of one premises come from, by service; empty for a house that cannot be read."""
+    facts = await read_facts(connection, [house], asked.period)
+    meterings = await read_meterings(connection, facts, law, asked)
+    for one in facts:
+        metering = meterings[one.key]
+        if not isinstance(metering, HouseUnreadable):
+            return premises_rungs(one, metering, Assembly(law=law, today=asked.today, known=asked.known), premises)
+    return {}
+
+
+async def list_changed_periods(connection: Connection, houses: Sequence[str], law: Law, asked: Asked) -> list[tuple[str, int]]:
+    """Return (house, earlier period) whose volumes the readings of the period bring down (п. 61): they are to be recalculated.
+
+    Read such a house with ``Asked(period=earlier, known=period)``, calculate it, and ``corrections.py`` makes the adjustments.
+    """
+    found: set[tuple[str, int]] = set()
+    for start in range(0, len(houses), HOUSES_AT_ONCE):
+        rows = await connection.fetch(SQL["houses_by_code"], list(houses[start : start + HOUSES_AT_ONCE]))
+        facts = await read_facts(connection, [row["house"] for row in rows], asked.period)
+        meterings = await read_meterings(connection, facts, law, asked)
+        for one in facts:
+            metering = meterings[one.key]
+            if not isinstance(metering, HouseUnreadable):
+                supplies = _Supplies(by_place=_places(metering))
+                for (key, flat, service), supply, ladder in _ladders(one, supplies, law):
+                    norms = (metering.premises[key, service] if key else metering.flats[flat, service]).norms
+                    found |= {(one.house, period) for period in changed_periods(supply, asked.period, ladder, norms)}
+    return sorted(found)
+
+
+def _places(metering: Metering) -> dict[tuple[int, str, str], Supply]:
+    premises = {(key, "", service): one.supply for (key, service), one in metering.premises.items()}
+    return premises | {(0, flat, service): one.supply for (flat, service), one in metering.flats.items()}
+
+
+def _names(accounts: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+    parts = [account.partition(":") for account in accounts]
+    return list(accounts), [part[0] for part in parts], [part[2] for part in parts]
+
+
+def _first_day(period: int) -> date:
+    return days_of(month_number(period))[0]
+
+
+def _year_before(period: int) -> tuple[int, int]:
+    year = period // 100 - 1
+    return year * 100 + 1, year * 100 + 12
+
+
+def _by(records: Iterable[Any], column: str) -> dict[int, list[Any]]:
+    groups: defaultdict[int, list[Any]] = defaultdict(list)
+    for record in records:
+        groups[record[column]].append(record)
+    return groups

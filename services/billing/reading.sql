@@ -1,0 +1,58 @@
+-- What a month's calculation reads of meters, readings and house volumes, for houses ($1) together.
+
+-- name: provided_houses
+-- Houses that a provider bills in the month that begins on a day, by code.
+SELECT h.house, h.code FROM housing.house h
+    JOIN LATERAL (SELECT t.provider, t.state FROM housing.live_house_terms t WHERE t.house = h.house AND t.valid_from <= $2
+        ORDER BY t.valid_from DESC LIMIT 1) t ON t.state = 0
+    JOIN reference.recipient r ON r.recipient = t.provider
+WHERE r.code = $1 ORDER BY h.code
+
+-- name: houses_by_code
+-- Numbers of houses.
+SELECT h.house, h.code FROM housing.house h WHERE h.code = ANY ($1::text[])
+
+-- name: houses_of_accounts
+-- The house of each account, named namespace:number, on a day.
+SELECT g.name, h.code
+FROM unnest($1::text[], $2::text[], $3::text[]) AS g(name, namespace, number)
+    JOIN reference.personal_account a ON a.namespace = g.namespace AND a.number = g.number
+    JOIN LATERAL (SELECT c.premises, c.state FROM housing.live_account c
+        WHERE c.personal_account = a.personal_account AND c.valid_from <= $4 ORDER BY c.valid_from DESC LIMIT 1) c ON c.state = 0
+    JOIN housing.premises p ON p.premises = c.premises JOIN housing.house h ON h.house = p.house
+
+-- name: number_accounts
+-- The ledger's numbers of accounts.
+SELECT g.name, a.personal_account
+FROM unnest($1::text[], $2::text[], $3::text[]) AS g(name, namespace, number)
+    JOIN reference.personal_account a ON a.namespace = g.namespace AND a.number = g.number
+
+-- name: meters
+-- Meters of the houses that are commissioned by a day ($2).
+SELECT l.* FROM readings.live_meter l WHERE l.house = ANY ($1::int[]) AND l.state = 0 AND l.installed <= $2 ORDER BY l.meter
+
+-- name: events
+-- What happened to meters until a day ($2).
+SELECT e.meter, e.kind, e.on_day, e.verified_until FROM readings.live_event e
+WHERE e.meter = ANY ($1::int[]) AND e.on_day <= $2 ORDER BY e.meter, e.on_day, e.kind
+
+-- name: readings
+-- Readings of meters that count for periods $2 … $3.
+SELECT c.meter, c.zone, c.value, c.taken_on, c.period, c.rolled, c.restarts FROM readings.counted c
+WHERE c.meter = ANY ($1::int[]) AND c.period BETWEEN $2 AND $3 ORDER BY c.meter, c.period, c.taken_on, c.zone
+
+-- name: possibilities
+-- Whether meters can be installed, on a day ($2).
+SELECT DISTINCT ON (p.premises, p.service) p.premises, p.service, p.possibility
+FROM readings.live_possibility p JOIN housing.premises h USING (premises)
+WHERE h.house = ANY ($1::int[]) AND p.valid_from <= $2 ORDER BY p.premises, p.service, p.valid_from DESC
+
+-- name: house_volumes
+-- What acts and bills say of the houses in a period.
+SELECT v.house, v.service, v.resource, v.volume, v.price FROM readings.live_house_volume v
+WHERE v.house = ANY ($1::int[]) AND v.period = $2
+
+-- name: house_years
+-- Volumes of the houses in the twelve periods $2 … $3, where every month that was told makes the year.
+SELECT v.house, v.service, sum(v.volume)::bigint AS volume FROM readings.live_house_volume v
+WHERE v.house = ANY ($1::int[]) AND v.resource = '' AND v.period BETWEEN $2 AND $3 GROUP BY v.house, v.service

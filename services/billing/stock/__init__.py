@@ -1,0 +1,1 @@
+"""The housing stock: dated facts of houses, loaded from files and read by house and period."""
