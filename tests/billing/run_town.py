@@ -27,8 +27,8 @@ from services.billing.core.quantities import MICRO, Area, Price, Ratio, Volume, 
 from services.billing.runs.checking import CheckReport, check_run
 from services.billing.runs.drafting import Drafting, draft_run
 from services.billing.runs.keeping import Person, Scope, approve_run, begin_run
-from services.billing.runs.publishing import Publishing, PublishReport, publish_run
-from services.billing.runs.sources import Connection, HouseUnreadable
+from services.billing.runs.publishing import Clock, Publishing, PublishReport, publish_run
+from services.billing.runs.sources import Connection, DueDate, HouseUnreadable
 from tests.conftest import LedgerDatabase
 from tests.ledger.town import Town
 
@@ -155,8 +155,8 @@ def _line(account: str, service: str, kind: LineKind, of: tuple[int, int]) -> Ch
     )
 
 
-def due_date(period: int) -> date:
-    """The fifteenth of the following month."""
+def due_date(period: int, issued_on: date | None = None) -> date:
+    """The fifteenth of the month that follows the period."""
     year, month = divmod(period, 100)
     return date(year + month // 12, month % 12 + 1, 15)
 
@@ -170,13 +170,15 @@ class RunTown:
         self.stock = stock
         self.anna = Person(name="Анна", at=utc_now())
         self.boris = Person(name="Борис", at=utc_now())
+        self.due_date: DueDate = due_date
+        self.clock: Clock = utc_now
 
     @property
     def drafting(self) -> Drafting:
         return Drafting(reading=self.stock, calculating=calculate)
 
     def publishing(self, progress: Callable[[int], None] = lambda done: None, chunk: int = 4) -> Publishing:
-        return Publishing(due_date=due_date, clock=utc_now, progress=progress, chunk_accounts=chunk)
+        return Publishing(due_date=self.due_date, clock=self.clock, progress=progress, chunk_accounts=chunk)
 
     @asynccontextmanager
     async def pool(self, **more: Any) -> AsyncIterator["asyncpg.Pool[Any]"]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
 
 import asyncpg
 import pytest
@@ -188,6 +189,28 @@ async def test_recalculating_to_the_same_touches_nothing(town: RunTown) -> None:
     report = await town.publish(run)
     assert (report.published, report.unchanged) == (0, 4)
     assert await town.read("everything") == before
+
+
+async def test_a_month_issued_late_is_due_later_and_a_recalculation_keeps_its_days(town: RunTown) -> None:
+    asked: list[tuple[int, date]] = []
+
+    def late(period: int, issued_on: date) -> date:
+        asked.append((period, issued_on))
+        return date(2026, 11, 15) + (issued_on - date(2026, 11, 5))
+
+    town.due_date, town.clock = late, lambda: datetime(2026, 11, 9, 22, 30, tzinfo=UTC)
+    await town.published(OCTOBER)
+    assert asked == [(OCTOBER, date(2026, 11, 10))], "the day is Moscow's"
+    account = await town.account("2")
+    assert await town.read("due_dates", account, OCTOBER) == [(date(2026, 11, 20),)]
+    town.clock = lambda: datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+    before = await town.read("everything")
+    unchanged = await town.publish(await town.approved(OCTOBER, houses=("h2",)))
+    assert (unchanged.published, unchanged.unchanged) == (0, 4) and await town.read("everything") == before
+    town.stock.prices["heating", OCTOBER] = 40_000_000
+    run = await town.published(OCTOBER, houses=("h1",))
+    assert await town.read("due_dates", account, OCTOBER) == [(date(2026, 11, 20),)]
+    assert {row[8] for row in await town.read("documents", run)} == {date(2026, 11, 20)}
 
 
 async def test_what_is_charged_no_more_comes_to_nought(town: RunTown) -> None:

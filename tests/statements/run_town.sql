@@ -9,6 +9,10 @@ SELECT number, personal_account FROM reference.personal_account WHERE namespace 
 SELECT c.period, p.service, c.pool, c.amount FROM reference.charge c JOIN reference.payee p USING (payee)
 WHERE c.personal_account = $1 AND c.kind < 3 ORDER BY c.period, c.pool, p.service
 
+-- name: due_dates
+-- On which days the charges of an account's period are due.
+SELECT DISTINCT due_date FROM reference.charge WHERE personal_account = $1 AND period = $2 AND kind < 3
+
 -- name: printed
 -- Sums printed for an account: period, pool, amount.
 SELECT period, pool, amount FROM reference.printed_total WHERE personal_account = $1 ORDER BY period, pool

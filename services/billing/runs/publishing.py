@@ -6,12 +6,13 @@ Whatever dies, the run goes on with the accounts that are not published yet: (ru
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import asyncpg
 import msgspec
 
+from ledger.core.entry import MOSCOW
 from ledger.publication import publish_accounts
 from schemas.ids import AccountId
 from services.billing.runs.documents import SQL, Printing, make_documents, note_tables, published_totals
@@ -88,7 +89,7 @@ async def publish_run(pool: "asyncpg.Pool[Any]", run: int, publishing: Publishin
         if not await connection.fetchval(SQL["try_lock"], LOCK_KEY, run):
             raise RunRefused(f"расчёт {run} уже публикуется")
         try:
-            await connection.execute(SQL["begin"], run, publishing.due_date(known.period))
+            await connection.execute(SQL["begin"], run, publishing.due_date(known.period, _today(publishing)))
             if await count_pending(connection, run):
                 await _publish_pending(pool, connection, known, publishing)
                 await _park_mismatches(connection, run, publishing)
@@ -136,7 +137,11 @@ async def _publish_pending(pool: "asyncpg.Pool[Any]", connection: Connection, kn
 
 
 def _printing(known: Run, publishing: Publishing) -> Printing:
-    return Printing(known.run, known.period, publishing.clock().date())
+    return Printing(known.run, known.period, _today(publishing))
+
+
+def _today(publishing: Publishing) -> date:
+    return publishing.clock().astimezone(MOSCOW).date()
 
 
 async def charge_chunk(

@@ -68,10 +68,13 @@ SELECT row_number() OVER (ORDER BY f.recipient, f.service), f.recipient, f.servi
 FROM (SELECT DISTINCT x.recipient, x.service FROM folded x) f
 
 -- name: stage_charges
--- One row an account, payee, creditor and pool, of the run's period.
+-- One row an account, payee, creditor and pool, of the run's period. What is charged again is due when it was first: ЖК 155 ч. 1 counts
+-- from the month, and a recalculation must not move the days of what it does not change.
 INSERT INTO pg_temp.staged_charge (line_no, key, creditor, period, local, kind, pool, amount, due_date, limitation_until,
     court_order, paid, advance, holder, printed)
-SELECT row_number() OVER (ORDER BY k.key, f.recipient, f.service, f.pool), k.key, f.creditor, $1, p.local, 0, f.pool, f.amount, $2, NULL, '', 0, 0, '', NULL
+SELECT row_number() OVER (ORDER BY k.key, f.recipient, f.service, f.pool), k.key, f.creditor, $1, p.local, 0, f.pool, f.amount,
+    coalesce((SELECT d.due_on FROM billing.document d WHERE d.account = f.account AND d.period = $1 AND d.nth = 1), $2),
+    NULL, '', 0, 0, '', NULL
 FROM folded f JOIN pg_temp.resolved_key k ON k.personal_account = f.account
     JOIN pg_temp.staged_payee p ON p.recipient = f.recipient AND p.service = f.service
 
@@ -129,9 +132,10 @@ sums AS (
 INSERT INTO billing.document AS d (run, account, period, state, nth, number, charged_main, charged_repair, main, capital_repair,
     due_on, issued_on)
 SELECT r.run, s.account, r.period, 'charged', n.nth, p.number || '-' || r.period || CASE WHEN n.nth > 1 THEN '/' || n.nth ELSE '' END,
-    s.charged_main, s.charged_repair, s.main, s.capital_repair, r.due_on, $3
+    s.charged_main, s.charged_repair, s.main, s.capital_repair, coalesce(n.first_due_on, r.due_on), $3
 FROM sums s JOIN billing.run r ON r.run = $1 JOIN reference.personal_account p ON p.personal_account = s.account
-    CROSS JOIN LATERAL (SELECT coalesce(max(o.nth), 0) + 1 AS nth FROM billing.document o
+    CROSS JOIN LATERAL (SELECT coalesce(max(o.nth), 0) + 1 AS nth, min(o.due_on) FILTER (WHERE o.nth = 1) AS first_due_on
+        FROM billing.document o
         WHERE o.account = s.account AND o.period = r.period AND o.run <> r.run) n
 ON CONFLICT ON CONSTRAINT document_key DO UPDATE SET state = 'charged', reason = '', nth = coalesce(d.nth, excluded.nth),
     number = coalesce(d.number, excluded.number), charged_main = excluded.charged_main, charged_repair = excluded.charged_repair,

@@ -49,6 +49,6 @@ class Reading(Protocol):
 
 
 class DueDate(Protocol):
-    """The last day on which a period's charges are paid in time (ЖК 155 ч. 1), days of rest already shifted."""
+    """The last day to pay a period's charges issued on a day (ЖК 155 ч. 1): days of rest and a late issue already shift it."""
 
-    def __call__(self, period: int, /) -> date: ...
+    def __call__(self, period: int, issued_on: date, /) -> date: ...
