@@ -91,16 +91,27 @@ async def pay_while_orders_die(town: SmallTown, payments: list[Payment]) -> None
     async def receipts_are_held() -> bool:
         return bool((await town.owner.fetchrow(SQL["count_under_way"]))["leased"])
 
+    async def stopped_with_receipts() -> bool:
+        """Stop them, so that what they hold is still held when they are killed; let them go on when it is nothing."""
+        send(signal.SIGSTOP)
+        if await receipts_are_held():
+            return True
+        send(signal.SIGCONT)
+        return False
+
     async def replaced() -> bool:
         return len({*town.orders_pids} - {*dead}) == len(dead)
+
+    def send(order: signal.Signals) -> None:
+        for pid in dead:
+            os.kill(pid, order)
 
     await until(transfers_are_out)
     dead = town.orders_pids
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(town.pay_all(payments))
-        await until(receipts_are_held)
-        for pid in dead:
-            os.kill(pid, signal.SIGKILL)
+        await until(stopped_with_receipts)
+        send(signal.SIGKILL)
         assert await receipts_are_held()
     await until(replaced)
     await town.owner.execute(SQL["end_leases"])

@@ -37,7 +37,8 @@ def test_every_file_named_exists() -> None:
 def test_the_shell_blocks_run_in_order(tmp_path: Path) -> None:
     assert len(SHELL_BLOCKS) >= 3
     (tmp_path / ".venv").symlink_to(Path(sys.prefix))
-    environ = os.environ | {"PYTHONPATH": str(ROOT), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    unset = {name: value for name, value in os.environ.items() if name != "KOPECK_DATA"}
+    environ = unset | {"PYTHONPATH": str(ROOT), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     command = [sys.executable, "-m", "kopeck", "run", "--data", ".data", "--port", "0", "--accounts", "300", "--no-traffic"]
     log = tmp_path / "run.log"
     with log.open("wb") as output:
