@@ -4,7 +4,7 @@ Read in one transaction of REPEATABLE READ, or what is loaded meanwhile may show
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -13,6 +13,7 @@ import msgspec
 from ledger.statements import load_statements
 from schemas.ids import AccountId
 from services.billing.core.assembling import (
+    HEATING,
     Assembly,
     Metering,
     OwnSupply,
@@ -26,8 +27,9 @@ from services.billing.core.facts import HouseFacts, PremisesFacts
 from services.billing.core.ladder import Rung, changed_periods, norm_periods
 from services.billing.core.law import Law, LawSilent
 from services.billing.core.meters import MeterLife, MeterOutOfOrder, Possibility, Supply, supply_of
-from services.billing.core.month import HouseMonth, PremisesKind
+from services.billing.core.month import HeatingWay, HouseMonth, PremisesKind
 from services.billing.core.periods import days_of, month_number, period_of
+from services.billing.core.pricing import is_priced
 from services.billing.core.quality import UncoveredAct
 from services.billing.core.quantities import Price, Volume
 from services.billing.readings.lives import lives_of
@@ -105,6 +107,9 @@ async def read_months(connection: Connection, houses: Sequence[str], law: Law, a
 def _month(facts: HouseFacts, metering: Metering | HouseUnreadable, law: Law, asked: Asked) -> HouseMonth | HouseUnreadable:
     if isinstance(metering, HouseUnreadable):
         return metering
+    unpriced = [terms.title for terms in facts.services if not is_priced(terms)]
+    if unpriced:
+        return HouseUnreadable(f"нет тарифа или он не такой, как нужен услуге: {', '.join(unpriced)}")
     try:
         return assemble(facts, metering, Assembly(law=law, today=asked.today, known=asked.known))
     except UncoveredAct as error:
@@ -124,10 +129,11 @@ async def read_meterings(
         volumes=_by(await connection.fetch(SQL["house_volumes"], houses, asked.period), "house"),
         years=_by(await connection.fetch(SQL["house_years"], houses, *_year_before(asked.period)), "house"),
     )
+    idle = await _read_idle(connection, facts, asked)
     supplies: dict[int, _Supplies | HouseUnreadable] = {}
     for one in facts:
         try:
-            supplies[one.key] = _Supplies.of(lives.get(one.key, ()))
+            supplies[one.key] = _Supplies.of(lives.get(one.key, ()), _seasonal(one), idle[one.key])
         except MeterOutOfOrder as error:
             supplies[one.key] = HouseUnreadable(str(error))
     norms = await _read_norms(connection, facts, supplies, (law, asked))
@@ -146,12 +152,33 @@ class _Supplies(msgspec.Struct, frozen=True, kw_only=True):
     by_place: Mapping[tuple[int, str, str], Supply]
 
     @classmethod
-    def of(cls, lives: Iterable[tuple[int, str, str, MeterLife]]) -> "_Supplies":
-        """Group the meters; raises MeterOutOfOrder."""
+    def of(cls, lives: Iterable[tuple[int, str, str, MeterLife]], seasonal: Collection[str], idle: frozenset[int]) -> "_Supplies":
+        """Group the meters; those of ``seasonal`` services rest in ``idle`` months. Raises MeterOutOfOrder."""
         groups: defaultdict[tuple[int, str, str], list[MeterLife]] = defaultdict(list)
         for premises, flat, service, life in lives:
             groups[premises, flat, service].append(life)
-        return cls(by_place={place: supply_of(group) for place, group in groups.items()})
+        return cls(
+            by_place={
+                place: msgspec.structs.replace(supply_of(group), idle=idle if place[2] in seasonal else frozenset())
+                for place, group in groups.items()
+            }
+        )
+
+
+def _seasonal(facts: HouseFacts) -> frozenset[str]:
+    """Return the services that are supplied and charged in the heating period alone."""
+    return frozenset(
+        terms.service for terms in facts.services if terms.kind in HEATING and terms.heating_way is HeatingWay.SEASON
+    )
+
+
+async def _read_idle(connection: Connection, facts: Sequence[HouseFacts], asked: Asked) -> dict[int, frozenset[int]]:
+    """Return, by house, the months that readings are read of and in which it was not heated, as far as anybody told."""
+    first, last = month_number(asked.period) - HISTORY_MONTHS, month_number(asked.until)
+    houses, regions = [one.key for one in facts], [one.region for one in facts]
+    rows = await connection.fetch(SQL["heated_periods"], houses, regions, period_of(first), period_of(last))
+    heated = {house: {month_number(row["period"]) for row in told} for house, told in _by(rows, "house").items()}
+    return {house: frozenset(range(first, last + 1)) - heated.get(house, set()) for house in houses}
 
 
 async def _read_lives(
@@ -214,7 +241,7 @@ def _norm(facts: HouseFacts | None, key: NormKey) -> Volume:
     terms = next((one for one in facts.services if one.service == service), None) if facts is not None else None
     if facts is None or terms is None:
         return Volume(0)
-    return Volume(sum(norm_volume(terms, one) for one in facts.premises if _is_of(one, premises, flat)))
+    return Volume(sum(norm_volume(terms, one, facts.services) for one in facts.premises if _is_of(one, premises, flat)))
 
 
 def _is_of(facts: PremisesFacts, premises: int, flat: str) -> bool:
@@ -240,7 +267,10 @@ def _metering(
             (row["service"], row["resource"]): (Volume(row["volume"]), Price(row["price"]))
             for row in rows.volumes.get(facts.key, ())
         },
-        year={row["service"]: Volume(row["volume"]) for row in rows.years.get(facts.key, ())},
+        year={
+            service: {row["period"]: Volume(row["volume"]) for row in rows.years.get(facts.key, ()) if row["service"] == service}
+            for service in {row["service"] for row in rows.years.get(facts.key, ())}
+        },
     )
 
 

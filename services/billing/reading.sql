@@ -53,6 +53,16 @@ SELECT v.house, v.service, v.resource, v.volume, v.price FROM readings.live_hous
 WHERE v.house = ANY ($1::int[]) AND v.period = $2
 
 -- name: house_years
--- Volumes of the houses in the twelve periods $2 … $3, where every month that was told makes the year.
-SELECT v.house, v.service, sum(v.volume)::bigint AS volume FROM readings.live_house_volume v
-WHERE v.house = ANY ($1::int[]) AND v.resource = '' AND v.period BETWEEN $2 AND $3 GROUP BY v.house, v.service
+-- Volumes of the houses in the twelve periods $2 … $3.
+SELECT v.house, v.service, v.period, v.volume FROM readings.live_house_volume v
+WHERE v.house = ANY ($1::int[]) AND v.resource = '' AND v.period BETWEEN $2 AND $3
+
+-- name: heated_periods
+-- Periods $3 … $4 in which houses ($1, of the regions $2) were heated: what is told of a house comes before what is of its region.
+SELECT n.house, n.period
+FROM (
+    SELECT DISTINCT ON (a.house, d.period) a.house, d.period, d.days
+    FROM unnest($1::int[], $2::text[]) AS a(house, region)
+        JOIN housing.live_heating_days d ON d.house = a.house OR (d.house = 0 AND d.region = a.region)
+    WHERE d.state = 0 AND d.period BETWEEN $3 AND $4 ORDER BY a.house, d.period, d.house DESC) n
+WHERE n.days > 0

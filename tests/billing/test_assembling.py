@@ -8,7 +8,7 @@ from services.billing.core.facts import HouseFacts, PremisesFacts
 from services.billing.core.ladder import Cause, Rung
 from services.billing.core.meters import MeterLife, supply_of
 from services.billing.core.month import HeatingWay, HouseMonth, PremisesKind, ServiceKind, ServiceTerms, VolumeSource
-from services.billing.core.quantities import Area, Ratio
+from services.billing.core.quantities import Area, Ratio, Volume
 from services.billing.law.files import shipped_law
 from tests.billing.metered_supply import meter, monthly
 from tests.billing.recalculated_house import micro, terms
@@ -73,7 +73,9 @@ def test_even_payment_takes_the_average_of_the_year_before() -> None:
 
 def test_even_payment_of_a_house_prefers_what_acts_say_of_the_year() -> None:
     heating = terms(ServiceKind.HEATING, "10", heating_way=HeatingWay.EVEN)
-    metering = Metering(premises={}, flats={}, house={}, possibilities={}, volumes={}, year={heating.service: micro("120")})
+    metering = Metering(
+        premises={}, flats={}, house={}, possibilities={}, volumes={}, year={heating.service: {202510: Volume(micro("120"))}}
+    )
     assert [one.volume for one in month_of(heating, metering, premises("1", 7)).house_volumes] == [micro("10")]
 
 

@@ -117,6 +117,11 @@ def test_hot_water_made_in_the_house_is_taken_from_its_cold_meter() -> None:
     assert common_sums(month(water("22.5")), service).measured == micro("1.5")
 
 
+def test_common_sewage_without_one_of_its_waters_goes_by_the_norm() -> None:
+    found = common_sums(month(water("12")), SEWAGE)
+    assert (found.measured, found.volume) == (None, micro("5")), "what hot water took is not returned as if it were cold"
+
+
 YEAR = CommonYear(
     of_period=202512,
     spans=(Span(volume=micro("10"), price=micro("40")), Span(volume=micro("20"), price=micro("50"))),

@@ -141,3 +141,9 @@ def test_own_boiler_a_communal_flats_meter_counts_once() -> None:
         (("CHARGE", 16_000), ("HEAT", 45_000)),
     ]
     assert rooms[0].kind is PremisesKind.COMMUNAL_ROOM
+
+
+def test_own_boiler_needs_the_price_of_cold_water_alone() -> None:
+    priced = replace(BOILER, zones=())
+    month = house((priced,), (METERED,), house_volumes=(burnt(BOILER, ("180", "7.50")),))
+    assert amounts(own_hot_water_parts(month, priced, METERED)) == (("CHARGE", 24_000), ("HEAT", 135_000))

@@ -1,6 +1,7 @@
 """Properties of the ladder on random lives of meters."""
 
 import random
+from datetime import date
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,10 +9,10 @@ from msgspec import structs
 
 from services.billing.core.consumption import LadderTerms
 from services.billing.core.ladder import norm_periods, rung_of
-from services.billing.core.meters import MeterLife, supply_of
+from services.billing.core.meters import MeterLife, MeterReading, supply_of
 from services.billing.core.month import VolumeSource
-from services.billing.core.periods import month_number, period_of
-from services.billing.core.quantities import MICRO
+from services.billing.core.periods import days_of, month_number, period_of
+from services.billing.core.quantities import MICRO, Volume
 from tests.billing.metered_supply import meter, monthly, volumes
 
 START = 202501
@@ -33,6 +34,10 @@ def life_of(moves: list[int | None], events: tuple[tuple[str, str], ...] = ()) -
         texts.append(None if move is None else f"{total // MICRO}.{total % MICRO:06d}")  # type: ignore[arg-type]
         last = last if move is None else month + number
     return meter(monthly(START, *texts), events), total, last
+
+
+def _twentieth(month: int) -> date:
+    return days_of(month)[0].replace(day=20)
 
 
 def charged(life: MeterLife, terms: LadderTerms, norm: int, last: int) -> list[int]:
@@ -64,6 +69,35 @@ def test_what_was_charged_and_its_corrections_sum_alike(moves: list[int | None],
             stands[month] = sum(volumes(rung).values()) if rung.source in MEASURED else norm
     assert sum(stands.values()) == total
     assert all(volume >= 0 for volume in stands.values())
+
+
+@given(
+    moves=st.lists(st.integers(0, 40 * MICRO) | st.none(), max_size=MONTHS_MAX),
+    following=st.lists(st.integers(0, 40 * MICRO), min_size=4, max_size=9),
+    late=st.integers(0, 3),
+    terms=terms_of,
+    norm=st.integers(0, 30 * MICRO),
+)
+def test_a_replaced_meter_whose_last_reading_comes_late_counts_once(
+    moves: list[int | None], following: list[int], late: int, terms: LadderTerms, norm: int
+) -> None:
+    """Replaced on a 20th: the last reading counts so many months later, the next meter is read every month."""
+    month = month_number(START) + len(moves) + 1
+    life, total, _ = life_of(moves)
+    final = MeterReading(period=period_of(month + late), taken_on=_twentieth(month), values=(Volume(total + 7 * MICRO),))
+    after, counted, _ = life_of(list(following))
+    rest = [
+        structs.replace(one, period=period_of(month + number), taken_on=_twentieth(month + number))
+        for number, one in enumerate(after.readings)
+    ]
+    gone = meter((*life.readings, final), (("removed", _twentieth(month).isoformat()),))
+    supply = supply_of([gone, meter(rest, meter="m2", installed=_twentieth(month))])
+    norms, known = dict.fromkeys(range(START, 203001), norm), period_of(month + len(following))
+    sums = []
+    for each in range(month_number(START) + 1, month + len(following) + 1):
+        rung = rung_of(supply, period_of(each), terms, norms, known=known)
+        sums.append(sum(volumes(rung).values()) if rung.source in MEASURED else norm)
+    assert sum(sums) == total + 7 * MICRO + counted
 
 
 @given(moves=steps, terms=terms_of, seed=st.integers(0, 10_000))

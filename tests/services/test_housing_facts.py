@@ -191,3 +191,11 @@ async def test_what_is_missing_is_listed(stock: Stock) -> None:
         "house 01: the areas of its premises make 180.6 m², the house's area is 181 m²",
         "house 01: no area of the common property",
     ]
+
+
+async def test_a_living_area_outlives_a_register_that_does_not_tell_it(stock: Stock) -> None:
+    """ЕГРН has no living area: a room with a row of it would else take no part of its flat's heat, and its neighbour all."""
+    line = {"house": "01", "premises": "3a", "valid_from": "2026-01-01", "area": "15.9", "source": "egrn"}
+    await stock.load("premises-areas", one_line("premises-areas", **line))
+    rooms = [await premises(stock, number) for number in ("3a", "3b")]
+    assert [(one.area, one.living_area) for one in rooms] == [(15_900_000, 12_500_000), (20_800_000, 17_250_000)]

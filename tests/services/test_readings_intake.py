@@ -273,3 +273,12 @@ async def test_counter_values_of_registers_are_taken_once(meters: Meters) -> Non
     assert await take_registers(meters.connection, INTAKE) == ()
     assert [row[3] for row in await meters.read("counter_values")] == [True, False, True]
     assert [(row[2], row[3]) for row in await meters.read("readings")] == [(micro("100"), date(2026, 11, 20))]
+
+
+async def test_readings_of_acts_count_for_their_day_whoever_gives_them(meters: Meters) -> None:
+    """The last reading of a meter and the first of the next one stand in the act of its replacement, also after the window."""
+    await meters.load_facts("events", "meter,event,on,act\nC1,removed,2026-10-28,акт 5\n")
+    line = "C9,01,1,,cold,,999,,5,2026-10-28,2032-10-27,,\n"
+    await meters.load_facts("meters", FACTS["meters"].splitlines()[0] + "\n" + line)
+    given = [*await meters.give("C1", ("2026-10-28", "150")), *await meters.give("C9", ("2026-10-28", "0"), ("2026-10-30", "1"))]
+    assert [(one.verdict.value, one.period) for one in given] == [("accepted", period) for period in (202610, 202610, 202611)]

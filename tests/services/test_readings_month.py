@@ -162,3 +162,46 @@ async def test_a_dial_set_anew_counts_from_there(meters: Meters) -> None:
     await meters.load_facts("events", events.format("withdrawn").replace("-10-", "-11-"))
     expected = Individual(service="cold", source=VolumeSource.METER, zones=((0, Volume(micro("3"))),))
     assert own(await meters.month(202611), "1", "cold") == expected
+
+
+async def test_a_summer_without_readings_of_heat_leaves_october_its_own(meters: Meters) -> None:
+    """Meters of heat, the house's and a premises', are read in the heating period; between two of them nothing is missed."""
+    rows = [f",69,{period},30" for period in ("2026-01", "2026-02", "2026-03", "2026-04", "2026-10")]
+    await meters.stock.load("heating-days", "\n".join(["house,region,period,days", *rows, ""]))
+    heat = "meter,house,premises,service,digits,installed\nQ1,01,1,heating,5,2025-01-15\nQH,01,,heating,5,2025-01-15\n"
+    await meters.load_facts("meters", heat)
+    winter = [f"{day}-20" for day in ("2025-12", "2026-01", "2026-02", "2026-03", "2026-04", "2026-10")]
+    await meters.give("Q1", *[(day, f"{place}.5") for place, day in enumerate(winter)])
+    await meters.give("QH", *[(day, str(20 * place)) for place, day in enumerate(winter)])
+    october = await meters.month(202610)
+    assert own(october, "1", "heating") == Individual(
+        service="heating", source=VolumeSource.METER, zones=((0, Volume(micro("1"))),)
+    )
+    assert HouseVolume(service="heating", volume=Volume(micro("20"))) in october.house_volumes
+    assert await list_changed_periods(meters.connection, ["01"], LAW, Asked(period=202610, today=TODAY)) == []
+
+
+async def test_a_house_meter_silent_for_longer_than_its_average_is_read(meters: Meters) -> None:
+    await meters.give("H1", *[(f"2026-{month:02d}-20", str(2 * month)) for month in range(1, 5)])
+    await meters.give("H1", ("2026-10-20", "23"))
+    assert [one.volume for one in (await meters.month(202609)).house_volumes if one.service == "cold"] == []
+    # 15 more on the dial, by ten: less five months of the average of 20.
+    assert [one.volume for one in (await meters.month(202610)).house_volumes if one.service == "cold"] == [micro("50")]
+
+
+UNPRICED = [
+    (
+        "tariffs",
+        "service,valid_from,house,region,price,state\nmaintenance,2026-10-01,01,,1,ended\nmaintenance,2026-10-01,,69,1,ended\n",
+    ),
+    ("tariffs", "service,valid_from,house,price,zone\ncommon_light,2026-10-01,01,5,1\ncommon_light,2026-10-01,01,3,2\n"),
+    ("contracts", "house,service,valid_from,recipient,provider\n01,hot,2026-10-01,fund,uk\n"),
+]
+
+
+@pytest.mark.parametrize(("what", "content"), UNPRICED, ids=["no tariff", "zones of the common property", "no price of heat"])
+async def test_a_house_without_a_price_is_unreadable_and_not_a_failure(meters: Meters, what: str, content: str) -> None:
+    await meters.stock.load(what, content)
+    months = await anext(read_months(meters.connection, ["01", "02"], LAW, Asked(period=202611, today=TODAY)))
+    assert isinstance(months["01"], HouseUnreadable) and "нет тарифа" in str(months["01"])
+    assert isinstance(months["02"], HouseMonth)

@@ -12,7 +12,7 @@ import msgspec
 from services.billing.core.absence import MeterSituation, absences_of_month
 from services.billing.core.consumption import LadderTerms
 from services.billing.core.facts import AccountFacts, HouseFacts, PremisesFacts
-from services.billing.core.ladder import Cause, Rung, rung_of
+from services.billing.core.ladder import Cause, Rung, averages_run_out, rung_of
 from services.billing.core.law import Law
 from services.billing.core.meters import Possibility, Supply
 from services.billing.core.month import (
@@ -38,6 +38,8 @@ METERED = (*RAISED, ServiceKind.SEWAGE, ServiceKind.GAS, ServiceKind.HEATING, Se
 HEATING = (ServiceKind.HEATING, ServiceKind.HEATING_OWN)
 MEASURED = (VolumeSource.METER, VolumeSource.AVERAGE)
 
+NOTHING_TOLD: Mapping[int, Volume] = {}
+
 Norms = Mapping[int, int]
 """n × N by period."""
 
@@ -53,7 +55,8 @@ class Metering(msgspec.Struct, frozen=True, kw_only=True):
     """What meters of a house are, by service: of premises by their key, of communal flats by name, of the house itself.
 
     ``possibilities``: (premises key, service) where no meter stands. ``volumes``: (service, resource) -> (volume, price) that
-    acts and bills say of the month; resource is empty for the house's own volume. ``year``: volumes of the year before, summed.
+    acts and bills say of the month; resource is empty for the house's own volume. ``year``: of the year before, by service and
+    period.
     """
 
     premises: Mapping[tuple[int, str], OwnSupply]
@@ -61,7 +64,7 @@ class Metering(msgspec.Struct, frozen=True, kw_only=True):
     house: Mapping[str, OwnSupply]
     possibilities: Mapping[tuple[int, str], Possibility]
     volumes: Mapping[tuple[str, str], tuple[Volume, Price]]
-    year: Mapping[str, Volume]
+    year: Mapping[str, Mapping[int, Volume]]
 
 
 class Assembly(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,12 +118,29 @@ def ladder_key(premises: PremisesKind | None, kind: ServiceKind) -> str:
     return "average_non_residential" if premises is PremisesKind.NON_RESIDENTIAL else "average_residential"
 
 
-def norm_volume(terms: ServiceTerms, premises: PremisesFacts) -> Volume:
-    """Return n × N of a premises, without the coefficient: what a month by the norm charged (formula 4)."""
-    if premises.kind is PremisesKind.NON_RESIDENTIAL:
-        return Volume(0)
+def norm_volume(terms: ServiceTerms, premises: PremisesFacts, services: Iterable[ServiceTerms] = ()) -> Volume:
+    """Return what a month by the norm charged a premises, without the coefficient (formulas 2, 4, 5).
+
+    Sewage has the norms of the waters that it takes, of the house's ``services``. Heating by a house meter is charged by area
+    too; S × N is the nearest to it that is known without that meter.
+    """
+    is_shop = premises.kind is PremisesKind.NON_RESIDENTIAL
     absent = 0 if not terms.is_payable_by_absent_owners else premises.owners * MICRO
-    return Volume(times(premises.residents or absent, terms.norm))
+    persons = 0 if is_shop else premises.residents or absent
+    if terms.kind in HEATING:
+        is_heated = terms.is_heating_month and not premises.is_without_heating
+        return Volume(times(premises.area, terms.norm) if is_heated else 0)
+    if terms.kind is ServiceKind.GAS:
+        by_persons = times(persons, terms.norm) + times(persons, terms.norm_water_heating)
+        return Volume(by_persons + times(premises.area, terms.norm_space_heating))
+    waters = [one for one in services if one.service in terms.base and _is_served(one, premises)]
+    if terms.kind is ServiceKind.SEWAGE and waters:
+        return Volume(sum(norm_volume(water, premises) for water in waters))
+    return Volume(times(persons, terms.norm))
+
+
+def _is_served(terms: ServiceTerms, premises: PremisesFacts) -> bool:
+    return premises.services is None or terms.service in premises.services
 
 
 class _House:
@@ -160,7 +180,7 @@ class _House:
         return {terms.service: rung for terms in self._served(facts) if (rung := self._rung(facts, terms)) is not None}
 
     def _served(self, facts: PremisesFacts) -> list[ServiceTerms]:
-        return [terms for terms in self._facts.services if facts.services is None or terms.service in facts.services]
+        return [terms for terms in self._facts.services if _is_served(terms, facts)]
 
     def _rung(self, facts: PremisesFacts, terms: ServiceTerms) -> Rung | None:
         """Return the rung of a service with meters of its own, None of another; a room goes by its flat's meter."""
@@ -201,13 +221,30 @@ class _House:
             return None
         return Individual(service=terms.service, source=VolumeSource.METER, zones=((0, average),))
 
-    def _year_average(self, own: OwnSupply, terms: ServiceTerms, kind: PremisesKind | None) -> Volume | None:
+    def _year_average(
+        self, own: OwnSupply, terms: ServiceTerms, kind: PremisesKind | None, told: Mapping[int, Volume] = NOTHING_TOLD
+    ) -> Volume | None:
         last = self._facts.period // 100 * 100 - 100 + MONTHS
         ladder = ladder_terms(self._law, self._day, ladder_key(kind, terms.kind), terms.kind)
-        rungs = [rung_of(own.supply, period, ladder, own.norms, last) for period in range(last - MONTHS + 1, last + 1)]
+        rungs = [
+            rung_of(own.supply, period, ladder, averages_run_out(own.supply, period, ladder, last), last)
+            for period in range(last - MONTHS + 1, last + 1)
+            if period not in told
+        ]
         if any(rung.source not in MEASURED for rung in rungs):
             return None
-        return Volume(divide_half_up(sum(volume for rung in rungs for _, volume in rung.zones), MONTHS))
+        read = sum(volume for rung in rungs for _, volume in rung.zones)
+        return Volume(divide_half_up(read + sum(told.values()), MONTHS))
+
+    def _house_year(self, own: OwnSupply | None, terms: ServiceTerms) -> Volume | None:
+        """Return the house's monthly average of the year before: by acts and bills; its meter tells months that they do not.
+
+        Without a meter they must tell the heating period, or a part of a year would be taken for all of it.
+        """
+        told = self._metering.year.get(terms.service, {})
+        if told and len(told) >= terms.heating_months:
+            return Volume(divide_half_up(sum(told.values()), MONTHS))
+        return None if own is None else self._year_average(own, terms, None, told)
 
     def house_volume(self, terms: ServiceTerms) -> HouseVolume | None:
         """Return what the house took of a service: by an act or bill, else its meter or the average; None where nobody knows."""
@@ -215,11 +252,11 @@ class _House:
         volume: Volume | None = told[terms.service, ""][0] if (terms.service, "") in told else None
         own = self._metering.house.get(terms.service)
         if terms.kind is ServiceKind.HEATING and terms.heating_way is HeatingWay.EVEN:
-            year = self._metering.year.get(terms.service)
-            volume = Volume(divide_half_up(year, MONTHS)) if year is not None else None
-            volume = self._year_average(own, terms, None) if volume is None and own is not None else volume
+            volume = self._house_year(own, terms)
         elif volume is None and own is not None:
-            rung = self._climb(own, terms, None)
+            ladder = ladder_terms(self._law, self._day, ladder_key(None, terms.kind), terms.kind)
+            norms = averages_run_out(own.supply, self._facts.period, ladder, self._assembly.known or None)
+            rung = self._climb(msgspec.structs.replace(own, norms=norms), terms, None)
             volume = Volume(sum(each for _, each in rung.zones)) if rung.source in MEASURED else None
         fuel = tuple([figures for (service, resource), figures in sorted(told.items()) if service == terms.service and resource])
         return HouseVolume(service=terms.service, volume=volume, fuel=fuel) if volume is not None or fuel else None

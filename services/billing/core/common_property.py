@@ -4,18 +4,19 @@ What the whole house takes is found once, by ``common_sums``; a premises pays it
 house's meter says less what all premises took: by meter, average and norm alike.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
 from services.billing.core.flats import Flat, counts_for_flat, flat_area, flats_of, room_share
 from services.billing.core.heating_year import Span, correction, cost_of, span_inputs
 from services.billing.core.lines import Explanation, LineKind
-from services.billing.core.month import CommonWay, HouseMonth, Premises, PremisesKind, ServiceTerms, VolumeSource
+from services.billing.core.month import CommonWay, HouseMonth, Premises, PremisesKind, ServiceKind, ServiceTerms, VolumeSource
 from services.billing.core.parts import Part
 from services.billing.core.quantities import MICRO, amount_of, divide_half_up, times
 
 NO_HOUSE_METER = "нет объёма по общедомовому прибору: по нормативу"
+HOT_WATERS = (ServiceKind.HOT_WATER, ServiceKind.HOT_WATER_TWO_PART, ServiceKind.HOT_WATER_OWN)
 LIMITED = "сверх норматива не распределяется: расход исполнителя"
 RETURNED = "показания помещений больше общедомового прибора: возвращается по площади"
 
@@ -40,14 +41,15 @@ def common_sums(house: HouseMonth, terms: ServiceTerms) -> CommonSums:
     """Return the house's common volume. Without a volume to go by, average and fact fall back to the norm."""
     limit = times(house.area_common, terms.norm)
     flats = flats_of(house.premises)
-    own = _house_volume(house, (terms.service,))
+    said = {row.service: int(row.volume) for row in house.house_volumes if row.volume is not None}
+    own = said.get(terms.service)
     if terms.common_way is CommonWay.NORM:
         return _sums(flats, limit, formula="СОИ-норматив", volume=limit)
     if terms.common_way is CommonWay.AVERAGE or own is not None:
         # A meter of the common property alone, or the monthly average of what it took.
         formula = "СОИ-среднее" if terms.common_way is CommonWay.AVERAGE else "СОИ-факт"
         return _limited(_sums(flats, limit, formula=formula, measured=own), terms)
-    by_meter = _house_volume(house, terms.base)
+    by_meter = _base_volume(house, terms, said)
     if by_meter is None:
         return _limited(_sums(flats, limit, formula="СОИ-факт"), terms)
     taken = premises_volume(house, terms)
@@ -108,13 +110,17 @@ def common_parts(house: HouseMonth, terms: ServiceTerms, premises: Premises, sum
     )
 
 
-def _house_volume(house: HouseMonth, services: Sequence[str]) -> int | None:
-    """Return what house meters of the services say together; None where none says anything.
+def _base_volume(house: HouseMonth, terms: ServiceTerms, said: Mapping[str, int]) -> int | None:
+    """Return what house meters of the base services say together; None where one of them says nothing.
 
-    Hot water made in the house has no meter of its own: the cold water for it stands in the cold water's.
+    Otherwise what premises took of them all would be taken off a part, and the rest returned. Hot water made in the house needs
+    no meter of its own: the cold water for it stands in the cold water's; so it is meant where common cold water names it.
     """
-    said = [row.volume for row in house.house_volumes if row.service in services and row.volume is not None]
-    return sum(said) if said else None
+    bases = [one for one in house.services if one.service in terms.base]
+    is_cold = terms.kind is ServiceKind.COMMON_COLD_WATER
+    within = HOT_WATERS if is_cold else (ServiceKind.HOT_WATER_OWN,)
+    found = [said.get(one.service) for one in bases if one.kind not in within or one.service in said]
+    return None if not found or None in found else sum(volume or 0 for volume in found)
 
 
 def premises_volume(house: HouseMonth, terms: ServiceTerms) -> int:

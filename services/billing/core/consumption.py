@@ -1,6 +1,6 @@
 """What readings alone say of one place: how far the meter went in a month, which days it leaves open, and the average (п. 59)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from itertools import pairwise
 
 import msgspec
@@ -37,16 +37,16 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """One place in one month, in days: ``uncovered`` without a meter in order, ``untold`` with one that told nothing.
 
-    ``open_days`` are those of the untold ones whose meter is still in order at the month's end (``open``): its next reading tells
-    what they were.
+    ``open``: whether a meter that told nothing is still in order at the month's end. ``waiting``: segments with untold days,
+    which the segment's next reading tells, also where the segment has ended and its last reading came late.
     """
 
     moved: tuple[Moved, ...]
     days: int
     uncovered: int
     untold: int
-    open: Segment | None
-    open_days: int
+    open: bool
+    waiting: tuple[tuple[Segment, int], ...]
 
     @property
     def is_full(self) -> bool:
@@ -58,6 +58,10 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         """Days that readings do not tell of."""
         return self.uncovered + self.untold
 
+    def waiting_days(self, segment: Segment) -> int:
+        """Untold days of a segment."""
+        return sum(days for each, days in self.waiting if each is segment)
+
 
 def standing_of(place: Place, month: int) -> Standing | None:
     """Return how the place stands in the month; None where it is not there yet, or no more."""
@@ -67,8 +71,8 @@ def standing_of(place: Place, month: int) -> Standing | None:
         return None
     moved = tuple([told for segment in place.segments for told in _moved(place, segment, month)])
     told = {id(one.segment) for one in moved}
-    covered = untold = open_days = 0
-    open_segment = None
+    covered, is_open = 0, False
+    waiting: list[tuple[Segment, int]] = []
     for segment in place.segments:
         ends = until if segment.until is None else min(until, segment.until)
         days = (ends - max(since, segment.since)).days
@@ -76,17 +80,16 @@ def standing_of(place: Place, month: int) -> Standing | None:
             continue
         covered += days
         if id(segment) not in told:
-            untold += days
-            if segment.until is None or segment.until > last:
-                open_segment, open_days = segment, days
+            waiting.append((segment, days))
+            is_open = is_open or segment.until is None or segment.until > last
     whole = (until - since).days
     return Standing(
         moved=moved,
         days=(last - first).days + 1,
         uncovered=whole - covered,
-        untold=untold,
-        open=open_segment,
-        open_days=open_days,
+        untold=sum(days for _, days in waiting),
+        open=is_open,
+        waiting=tuple(waiting),
     )
 
 
@@ -114,10 +117,11 @@ def _between(segment: Segment, before: tuple[int, ...], after: tuple[int, ...]) 
     return {zone: new - old for zone, old, new in zip(segment.zones, before, after, strict=True)}
 
 
-def average_of(place: Place, month: int, terms: LadderTerms) -> Zones | None:
+def average_of(place: Place, month: int, terms: LadderTerms, idle: Set[int] = frozenset()) -> Zones | None:
     """Return the monthly average by zone from readings used before the month, None where they tell of too few months.
 
-    The last months that make ``average_months`` together count, or all there are if at least ``average_months_min`` (п. 59).
+    The last months that make ``average_months`` together count, or all there are if at least ``average_months_min`` (п. 59);
+    ``idle`` ones are none.
     """
     months, parts = 0, []
     for since, until, volumes in sorted(_steps(place, month), key=lambda step: (-step[1], -step[0])):
@@ -125,7 +129,7 @@ def average_of(place: Place, month: int, terms: LadderTerms) -> Zones | None:
             break
         if terms.is_seasonal and not any(volumes.values()):
             continue
-        months += _counted(since, until, terms.season)
+        months += _counted(since, until, terms.season, idle)
         parts.append(volumes)
     if months < terms.average_months_min or not months:
         return None
@@ -144,7 +148,8 @@ def _steps(place: Place, month: int) -> Iterator[tuple[int, int, Zones]]:
             yield since, until, _between(segment, before, after)
 
 
-def _counted(since: int, until: int, season: tuple[int, ...]) -> int:
-    if not season:
+def _counted(since: int, until: int, season: tuple[int, ...], idle: Set[int]) -> int:
+    if not season and not idle:
         return until - since
-    return sum(month % MONTHS + 1 in season for month in range(since + 1, until + 1))
+    months = [month for month in range(since + 1, until + 1) if month not in idle]
+    return sum(not season or month % MONTHS + 1 in season for month in months)

@@ -7,11 +7,11 @@ from msgspec.structs import replace
 
 from services.billing.core.individual import charged
 from services.billing.core.lines import Explanation, LineKind
-from services.billing.core.month import HouseMonth, Premises, ServiceTerms
+from services.billing.core.month import HouseMonth, Premises, ServiceTerms, Zone
 from services.billing.core.parts import Part
 from services.billing.core.pricing import Cell, priced, with_raised
-from services.billing.core.quantities import Price, share_of, times
-from services.billing.core.volumes import HouseSums, Taken, house_sums, taken
+from services.billing.core.quantities import share_of, times
+from services.billing.core.volumes import NO_ZONE, HouseSums, Taken, house_sums, taken
 
 
 def hot_water_parts(
@@ -57,8 +57,7 @@ def own_hot_water_parts(
 
 
 def _at_cold_price(terms: ServiceTerms) -> ServiceTerms:
-    zones = tuple(replace(zone, price=Price(terms.cold_price)) for zone in terms.zones[:1])
-    return replace(terms, zones=zones, ranges=())
+    return replace(terms, zones=(Zone(zone=NO_ZONE, price=terms.cold_price),), ranges=())
 
 
 def _heat(cells: tuple[Cell, ...], took: Taken, formula: str, inputs: tuple[tuple[str, int], ...]) -> tuple[Part, ...]:

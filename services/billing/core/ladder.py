@@ -86,8 +86,8 @@ class _PlaceRung(NamedTuple):
     source: VolumeSource
     cause: Cause
     zones: Zones
-    awaiting: Zones
-    """Of ``zones``, what a later reading will tell better."""
+    filled: Zones
+    """Of ``zones``, what stands for days that readings do not tell; a later reading may."""
     missed: int
     is_short: bool
     settled: tuple[int, ...]
@@ -117,6 +117,14 @@ def norm_periods(supply: Supply, period: int, terms: LadderTerms, known: int | N
         return ()
     ladder.rung(first, last)
     return tuple(period_of(month) for month in sorted(ladder.asked))
+
+
+def averages_run_out(supply: Supply, period: int, terms: LadderTerms, known: int | None = None) -> dict[int, int]:
+    """Return, for ``norms`` of a supply that has none (a house), the average that has run out: nothing better is known."""
+    return {
+        month: sum(sum((average_of(place, month_number(month), terms, supply.idle) or {}).values()) for place in supply.places)
+        for month in norm_periods(supply, period, terms, known)
+    }
 
 
 def changed_periods(supply: Supply, period: int, terms: LadderTerms, norms: Mapping[int, int] | None = None) -> tuple[int, ...]:
@@ -187,27 +195,27 @@ class _Ladder:
             source = _norm(Cause.NO_METER if self._supply.possibility is Possibility.POSSIBLE else Cause.FIRST_MONTH)
             return _PlaceRung(source, Cause.FIRST_MONTH, {}, {}, 0, False, ())
         told, settled = self._told(place, standing, month)
-        if standing.is_full:
+        if standing.is_full or month in self._supply.idle:
             return _PlaceRung(VolumeSource.METER, Cause.READING, told, {}, 0, False, settled)
         cause, missed = _cause(place, standing, month), self._missed(place, month)
-        average = average_of(place, month, self._terms)
+        average = average_of(place, month, self._terms, self._supply.idle)
         if missed > self._terms.averaged_max:
             return _PlaceRung(_norm(cause), cause, told, {}, missed, False, ())
         if average is None:
             return _PlaceRung(VolumeSource.NORM, cause, told, {}, missed, True, ())
         filled = {zone: share_of(volume, standing.missing, standing.days) for zone, volume in average.items()}
-        awaiting = {zone: share_of(volume, standing.open_days, standing.missing) for zone, volume in filled.items()}
-        zones = zone_sum((told, filled))
-        return _PlaceRung(VolumeSource.AVERAGE, cause, zones, awaiting if standing.open else {}, missed, False, settled)
+        return _PlaceRung(VolumeSource.AVERAGE, cause, zone_sum((told, filled)), filled, missed, False, settled)
 
     def _missed(self, place: Place, month: int) -> int:
         """Return which period in a row the month is without a full reading; no further than the norm's first."""
-        count = 1
-        while count <= self._terms.averaged_max and month - count > first_month(place):
-            standing = self._standing(place, month - count)
-            if standing is None or standing.is_full:
-                break
-            count += 1
+        count, before = 1, month - 1
+        while count <= self._terms.averaged_max and before > first_month(place):
+            standing = self._standing(place, before)
+            if before not in self._supply.idle:
+                if standing is None or standing.is_full:
+                    break
+                count += 1
+            before -= 1
         return count
 
     def _told(self, place: Place, standing: Standing, month: int) -> tuple[Zones, tuple[int, ...]]:
@@ -227,11 +235,14 @@ class _Ladder:
 
     def _awaiting(self, place: Place, moved: Moved, month: int) -> Zones:
         standing, part = self._standing(place, month), self._place_rung(place, month)
-        if standing is None or part is None or standing.open is not moved.segment or part.cause is Cause.FIRST_MONTH:
+        if standing is None or part is None or part.cause is Cause.FIRST_MONTH or month in self._supply.idle:
+            return {}
+        days = standing.waiting_days(moved.segment)
+        if not days:
             return {}
         if not any(_is_norm(each) for each in self._parts(month)):
-            return part.awaiting
-        return _spread(self._norm_share(place, month), moved.volumes)
+            return _part_of(part.filled, days, standing)
+        return _spread(share_of(self._norm_share(place, month), days, standing.untold), moved.volumes)
 
     def _parts(self, month: int) -> Iterable[_PlaceRung]:
         return [part for place in self._supply.places if (part := self._place_rung(place, month)) is not None]
@@ -241,7 +252,7 @@ class _Ladder:
         self.asked.add(month)
         if self._norms is None:
             return 0
-        untold = [each.place for each in self._supply.places if (found := self._standing(each, month)) is not None and found.open]
+        untold = [each.place for each in self._supply.places if (one := self._standing(each, month)) is not None and one.untold]
         told = sum(sum(part.zones.values()) for part in self._parts(month))
         rest = max(self._norms[period_of(month)] - told, 0)
         return share_out(rest, (1,) * len(untold))[untold.index(place.place)]
@@ -249,23 +260,32 @@ class _Ladder:
     def _hindsight(self, place: Place, month: int, known: int) -> Zones | None:
         """Return the place's volume as a reading up to ``known`` lowers it, None where none does."""
         standing, part = self._standing(place, month), self._place_rung(place, month)
-        if standing is None or part is None or standing.open is None:
+        if standing is None or part is None:
             return None
-        moved = self._next_reading(place, standing.open, month, known)
+        found = None
+        for segment, days in standing.waiting:
+            mine = self._lowered(place, segment, month, known)
+            if mine is not None:
+                gone = _part_of(part.filled, -days, standing)
+                found = zone_sum((found or part.zones, gone, mine))
+        return found
+
+    def _lowered(self, place: Place, segment: Segment, month: int, known: int) -> Zones | None:
+        """Return what is left of the month's charge in the place of a segment's readings, None where nothing is taken off."""
+        moved = self._next_reading(place, segment, month, known)
         if moved is None:
             return None
         told_in, reading = moved
         charged = self._charged(place, reading, told_in)
         if month not in charged:
             return None
-        mine, lowered = dict(charged[month]), False
+        mine, is_lowered = dict(charged[month]), False
         for zone, volume in reading.volumes.items():
             weights = [zones.get(zone, 0) for zones in charged.values()]
             if volume < sum(weights):
                 mine[zone] = _largest(volume, weights)[list(charged).index(month)]
-                lowered = True
-        kept = {zone: volume - part.awaiting.get(zone, 0) for zone, volume in part.zones.items()}
-        return zone_sum((kept, mine)) if lowered else None
+                is_lowered = True
+        return mine if is_lowered else None
 
     def _next_reading(self, place: Place, segment: Segment, month: int, known: int) -> tuple[int, Moved] | None:
         for later, _ in used_marks(place, segment, known):
@@ -296,9 +316,14 @@ def _is_norm(part: _PlaceRung) -> bool:
 
 def _cause(place: Place, standing: Standing, month: int) -> Cause:
     """Return the cause as it is at the month's end; a gap that has closed by then was a fault."""
-    if standing.open is None:
+    if not standing.open:
         return Cause.FAULTY
     return Cause.NO_ACCESS if is_refused(place, month) else Cause.NO_READING
+
+
+def _part_of(filled: Zones, days: int, standing: Standing) -> Zones:
+    """Return the part of a filling that so many of its days have."""
+    return {zone: share_of(volume, days, standing.missing) for zone, volume in filled.items()}
 
 
 def _spread(volume: int, by: Zones) -> Zones:

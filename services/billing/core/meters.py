@@ -123,10 +123,14 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Supply(msgspec.Struct, frozen=True, kw_only=True):
-    """One service of one premises, flat or house: its places by name, and whether a meter can be installed where none is."""
+    """One service of one premises, flat or house: its places by name, and whether a meter can be installed where none is.
+
+    ``idle``: months (numbers) in which nothing is supplied or charged, heating between two seasons: no reading is missed in them.
+    """
 
     places: tuple[Place, ...]
     possibility: Possibility = Possibility.UNKNOWN
+    idle: frozenset[int] = frozenset()
 
 
 def supply_of(lives: Iterable[MeterLife], possibility: Possibility = Possibility.UNKNOWN) -> Supply:
@@ -247,14 +251,18 @@ def _segment(life: MeterLife, spell: tuple[date, date | None], readings: Sequenc
     if not readings:
         return segment
     totals: tuple[int, ...] = readings[0].values
-    marks = {month_number(readings[0].period): totals}
+    first = month_number(readings[0].period)
+    if readings[0].taken_on == spell[0]:
+        # The act's own reading begins the spell, however late it was given.
+        first = min(first, month_of_day(spell[0]))
+    marks = {first: totals}
     for before, after in pairwise(readings):
         totals = tuple([total + step for total, step in zip(totals, steps(life, before, after), strict=True)])
         marks[month_number(after.period)] = totals
     return msgspec.structs.replace(
         segment,
         base=readings[0].values,
-        base_month=month_number(readings[0].period),
+        base_month=first,
         marks=tuple(Mark(month=month, totals=counted) for month, counted in marks.items()),
     )
 

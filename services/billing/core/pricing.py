@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from services.billing.core.lines import Explanation, LineKind
-from services.billing.core.month import Range, ServiceTerms, Zone
+from services.billing.core.month import Range, ServiceKind, ServiceTerms, Zone
 from services.billing.core.parts import Part
 from services.billing.core.quantities import MICRO, MICRO_PER_KOPECK, Volume, divide_half_up, share_of, times
 from services.billing.core.volumes import NO_ZONE, Taken
@@ -27,6 +27,27 @@ def price_of(zones: Sequence[Zone], zone: int) -> int:
     prices = {row.zone: row.price for row in zones}
     assert prices, "a service has a price"
     return prices.get(zone, prices.get(NO_ZONE, zones[0].price))
+
+
+def is_priced(terms: ServiceTerms) -> bool:
+    """Tell whether the service has the prices that its formula asks for; a house without them cannot be calculated."""
+    match terms.kind:
+        case ServiceKind.HEATING_OWN:
+            return True
+        case ServiceKind.HOT_WATER_OWN:
+            return bool(terms.cold_price)
+        case ServiceKind.HEATING:
+            return len(terms.zones) == 1 or not terms.is_heating_month
+        case (
+            ServiceKind.COMMON_COLD_WATER
+            | ServiceKind.COMMON_HOT_WATER
+            | ServiceKind.COMMON_SEWAGE
+            | ServiceKind.COMMON_ELECTRICITY
+        ):
+            return len(terms.zones) == 1
+        case ServiceKind.HOT_WATER_TWO_PART if not terms.heat_price:
+            return False
+    return bool(terms.zones) or (bool(terms.ranges) and not terms.ranges[0].above)
 
 
 def cells_of(terms: ServiceTerms, taken: Taken) -> tuple[Cell, ...]:

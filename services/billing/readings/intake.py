@@ -161,7 +161,8 @@ def _unusable(meter: _Meter | None, one: NewReading) -> str:
 def _judge(one: NewReading, meter: _Meter, counted: Sequence[Counted], terms: IntakeTerms) -> Judgement:
     record = meter.record
     last_day = record["last_day"] or window_last_day(terms.law, record["region"] or "", one.received_on)
-    by_act = one.source.value in BY_ACT
+    # The readings of acts – commissioning, removal, a new start – count for their day, whoever passes them on.
+    by_act = one.source.value in BY_ACT or one.restarts or one.taken_on in (meter.dial.installed, meter.dial.ended_on)
     period = one.period or counting_period(one.taken_on if by_act else one.received_on, 31 if by_act else last_day)
     given = Given(value=one.value, taken_on=one.taken_on, period=max(period, terms.open_from), restarts=one.restarts)
     dial = msgspec.structs.replace(meter.dial, is_cut=len(counted) >= NEIGHBOURS_MAX)

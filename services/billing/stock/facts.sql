@@ -80,15 +80,16 @@ FROM (
 WHERE t.state = 0 ORDER BY p.house, char_length(p.number), p.number, p.premises
 
 -- name: areas
--- Areas of premises: of both sources where both have one, ЕГРН, which prevails, after the other.
-SELECT a.premises, a.area, a.living_area
+-- Areas of premises: ЕГРН prevails where it has one; a living area, which it seldom has, is of the first source that tells it.
+SELECT a.premises, (array_agg(a.area ORDER BY a.source))[1] AS area,
+    coalesce((array_agg(a.living_area ORDER BY a.source) FILTER (WHERE a.living_area > 0))[1], 0) AS living_area
 FROM (
     SELECT DISTINCT ON (l.premises, l.source) l.*
     FROM (SELECT DISTINCT ON (a.premises, a.source, a.valid_from) a.*
           FROM housing.premises_area a JOIN housing.premises p USING (premises)
           WHERE p.house = ANY ($1) AND a.valid_from <= $2 ORDER BY a.premises, a.source, a.valid_from DESC, a.load DESC) l
     WHERE l.state <> 2 ORDER BY l.premises, l.source, l.valid_from DESC) a
-WHERE a.state = 0 ORDER BY a.premises, a.source DESC
+WHERE a.state = 0 GROUP BY a.premises
 
 -- name: owners
 -- How many owners premises have.
