@@ -56,6 +56,8 @@ lock: setup
 	    --no-header --no-emit-index-url --quiet --output-file requirements.lock
 	.venv/lock/bin/uv --no-config pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
 	    --no-header --no-emit-index-url --quiet --output-file requirements-dev.lock
+	.venv/lock/bin/uv --no-config pip compile pyproject.toml --extra cluster --universal --generate-hashes --python-version 3.11 \
+	    --no-header --no-emit-index-url --quiet --output-file requirements-cluster.lock
 
 clean:
 	@if [ -d .data ] && [ -x $(PY) ]; then $(PY) -m kopeck clean --yes --data .data; fi

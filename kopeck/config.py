@@ -16,10 +16,12 @@ VARIABLES = {
     "KOPECK_POSTGRES_GATEWAY_DSN": "postgres_gateway_dsn",
     "KOPECK_POSTGRES_SERVICES_DSN": "postgres_services_dsn",
     "KOPECK_POSTGRES_READER_DSN": "postgres_reader_dsn",
+    "KOPECK_POSTGRES_PORTAL_DSN": "postgres_portal_dsn",
     "KOPECK_POSTGRES_OS_USER": "postgres_os_user",
     "KOPECK_REDIS_URL": "redis_url",
     "KOPECK_HOST": "host",
     "KOPECK_PORT": "port",
+    "KOPECK_PORTAL_PORT": "portal_port",
     "KOPECK_GATEWAYS": "gateways",
     "KOPECK_BOOKS": "books",
     "KOPECK_LOG_LEVEL": "log_level",
@@ -30,6 +32,7 @@ VARIABLES = {
 LOG_LEVELS = ("debug", "info", "warning", "error")
 GATEWAYS_MAX = 64
 BOOKS_MAX = 1024
+PORT_MAX = 65535
 
 
 class ConfigError(ValueError):
@@ -43,6 +46,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     empty for the embedded server; ``postgres_dsn`` is the ledger's owner, who migrates. ``postgres_os_user`` is the
     unprivileged account that runs the embedded PostgreSQL when the program is root. ``gateways`` is the number of
     gateway processes on one port; ``books`` (design W4) is used only when a ledger is created. Port 0 is a free one.
+    ``portal_port`` -1: the port after ``port``, or a free one where that is 0.
     ``personal_key_file`` holds the keys of personal data (kopeck/personal_key.py), empty for one in the data folder.
     """
 
@@ -51,10 +55,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     postgres_gateway_dsn: str = ""
     postgres_services_dsn: str = ""
     postgres_reader_dsn: str = ""
+    postgres_portal_dsn: str = ""
     postgres_os_user: str = "nobody"
     redis_url: str = ""
     host: str = "127.0.0.1"
     port: int = 8040
+    portal_port: int = -1
     gateways: int = 1
     books: int = 1
     log_level: str = "info"
@@ -65,6 +71,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         postgres = "embedded" if not self.postgres_dsn else "given"
         redis = "embedded" if not self.redis_url else "given"
         return f"Config(data_dir={str(self.data_dir)!r}, postgres={postgres}, redis={redis}, port={self.port})"
+
+    @property
+    def portal_port_chosen(self) -> int:
+        """The port that the portal listens on; 0 for a free one."""
+        if self.portal_port >= 0:
+            return self.portal_port
+        return self.port + 1 if 0 < self.port < PORT_MAX else 0
 
 
 def read_config(environ: Mapping[str, str], **options: object) -> Config:
@@ -103,7 +116,9 @@ def _unknown(environ: Mapping[str, str]) -> list[str]:
 
 
 def _contradictions(config: Config) -> list[str]:
-    narrow = config.postgres_gateway_dsn or config.postgres_services_dsn or config.postgres_reader_dsn
+    narrow = any(
+        (config.postgres_gateway_dsn, config.postgres_services_dsn, config.postgres_reader_dsn, config.postgres_portal_dsn)
+    )
     redis_schemes = ("", "redis", "rediss", "unix")
     postgres_schemes = ("", "postgres", "postgresql")
     return [
@@ -114,7 +129,8 @@ def _contradictions(config: Config) -> list[str]:
         "KOPECK_REDIS_URL: must start with redis://, rediss:// or unix://"
         if urlsplit(config.redis_url).scheme not in redis_schemes
         else "",
-        "KOPECK_PORT: must be 0 … 65535" if not 0 <= config.port <= 65535 else "",
+        f"KOPECK_PORT: must be 0 … {PORT_MAX}" if not 0 <= config.port <= PORT_MAX else "",
+        f"KOPECK_PORTAL_PORT: must be 0 … {PORT_MAX}, or -1" if not -1 <= config.portal_port <= PORT_MAX else "",
         f"KOPECK_GATEWAYS: must be 1 … {GATEWAYS_MAX}" if not 1 <= config.gateways <= GATEWAYS_MAX else "",
         f"KOPECK_BOOKS: must be 1 … {BOOKS_MAX}" if not 1 <= config.books <= BOOKS_MAX else "",
         f"KOPECK_LOG_LEVEL: must be one of {', '.join(LOG_LEVELS)}" if config.log_level not in LOG_LEVELS else "",

@@ -37,7 +37,7 @@ class AccountSample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole file; ``postgres`` is the reader role's address."""
+    """The whole file; ``postgres`` is the reader role's address, ``portal`` that of the portal and API."""
 
     base_url: str
     channels: tuple[Endpoint, ...]
@@ -46,6 +46,7 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
     readyz: str
     accounts: AccountSample
     transit_accounts: tuple[str, ...]
+    portal: str
     postgres: str
     pid: int
     data: str

@@ -22,6 +22,7 @@ from ledger.history import (
 )
 from ledger.journal import fetch_entry
 from ledger.names import Names, fetch_names
+from ledger.offset import list_offsets_of
 from ledger.release import list_releases
 from schemas.allocation import PERIOD_NONE
 from schemas.ids import Book, LedgerAccount, Sequence
@@ -108,6 +109,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     entry: EntryTold | None
     reversed_by: tuple[str, ...]
     released_by: tuple[str, ...]
+    offset_by: tuple[str, ...]
     parked: tuple[Parked, ...]
     followed: Followed | None
 
@@ -124,6 +126,7 @@ async def explain_refusal(connection: Connection, key: StoredKey) -> Explanation
         entry=None,
         reversed_by=(),
         released_by=(),
+        offset_by=(),
         parked=parked,
         followed=None,
     )
@@ -146,6 +149,7 @@ async def explain_entry(connection: Connection, book: Book, sequence: Sequence) 
         entry=await _entry_told(connection, recorded, names),
         reversed_by=tuple([f"{at}:{place}" for at, place in await list_reversals(connection, recorded)]),
         released_by=tuple([f"{at}:{place}" for _, at, place in await list_releases(connection, book, sequence)]),
+        offset_by=tuple([f"{at}:{place}" for at, place in reversed(await list_offsets_of(connection, book, sequence))]),
         parked=await list_parked(connection, entry.space, entry.external_id),
         followed=await follow_entry(connection, recorded, names),
     )

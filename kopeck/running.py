@@ -30,16 +30,18 @@ from kopeck.gateway_process import GatewayOrders
 from kopeck.intake_process import IntakeOrders, cleared_accounts, statement_counterparties
 from kopeck.intakes import gateway_settings
 from kopeck.orders_process import OrdersProcessOrders
+from kopeck.portal_process import PortalOrders
 from kopeck.sandbox_process import SandboxOrders, SandboxParty
 from kopeck.supervisor import ChildSpec, Supervisor, open_listener
 from kopeck.workers_process import WorkersOrders
+from portal.serving import PortalSettings
 from schemas.channel import Channel
 from services.clearing.keeping import READ_PERIOD_S
 
 SERVERS_POLL_S = 1.0
 SERVERS_REST_S_MAX = 15.0
 LOG_BYTES_MAX = 50_000_000
-STOP_ORDER = {"intake": 1, "workers": 1, "orders": 1, "delivery": 1, "sandbox": 2}
+STOP_ORDER = {"portal": 0, "intake": 1, "workers": 1, "orders": 1, "delivery": 1, "sandbox": 2}
 """After the gateways (0), which stop accepting first."""
 _Child = tuple[str, str, msgspec.Struct, tuple[int, ...]]
 """(name, module, what it is told, descriptors passed on)."""
@@ -74,7 +76,7 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
 
     Without ``orders`` nothing leaves the house: payments are booked and their orders wait to be made. ``listener``: the socket
     is open already. ``personal_keys`` seal what statements say of payers (kopeck/personal_key.py): without them nothing is
-    cleared, and statements are read for orders only.
+    cleared, and statements are read for orders only. ``portal`` is the open socket of the portal and API; None: there is none.
     """
 
     folder: Path
@@ -91,6 +93,7 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     sandbox: SandboxHouse | None = None
     listener: socket.socket | None = None
     personal_keys: tuple[str, ...] = ()
+    portal: socket.socket | None = None
 
     @property
     def cleared(self) -> tuple[str, ...]:
@@ -133,6 +136,8 @@ async def keep_house(house: House, servers: Servers, stop: asyncio.Event, beside
         await supervisor.run(while_running)
     finally:
         listener.close()
+        if house.portal is not None:
+            house.portal.close()
 
 
 async def _serve_until(
@@ -180,6 +185,7 @@ def _endpoints(house: House, port: int) -> Endpoints:
         readyz=f"{base_url}/readyz",
         accounts=house.accounts,
         transit_accounts=tuple(sorted({channel.transit_account for channel in house.channels})),
+        portal="" if house.portal is None else base_url_of(house.host, house.portal.getsockname()[1]),
         postgres=house.connections.reader_dsn,
         pid=os.getpid(),
         data=str(house.folder),
@@ -222,17 +228,22 @@ def _other_specs(house: House, environ: dict[str, str]) -> list[ChildSpec]:
     children.append(("intake", "kopeck.intake_process", _intake_orders(house), ()))
     if house.orders is not None:
         children += _orders_children(house, house.orders)
+    if house.portal is not None:
+        descriptor = house.portal.fileno()
+        looking_in = PortalSettings(portal_dsn=house.connections.portal_dsn, services_dsn=services_dsn)
+        settings = PortalOrders(portal=looking_in, listener_fd=descriptor, log_level=log_level)
+        children.append(("portal", "kopeck.portal_process", settings, (descriptor,)))
     return [
         ChildSpec(
             name=name,
             module=module,
-            settings=msgspec.json.encode(settings),
+            settings=msgspec.json.encode(told_child),
             environ=environ,
             log=house.folder / LOGS_FOLDER / f"{name}.log",
             pass_fds=fds,
             stopped=STOP_ORDER[name],
         )
-        for name, module, settings, fds in children
+        for name, module, told_child, fds in children
     ]
 
 

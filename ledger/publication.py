@@ -1,4 +1,5 @@
-"""Publishing allocation tables through the builders' door, with opening balances in the same transaction (design W6).
+"""Publishing allocation tables through the builders' door, with opening balances and offsets of advances in the same transaction
+(design W6).
 
 A chunk of at most READ_ACCOUNTS_MAX accounts of one book is read in one snapshot, built, and published in transactions of at
 most PUBLISH_ACCOUNTS_MAX: payments of the same book wait for one of them. Accounts that moved meanwhile are built again.
@@ -14,9 +15,11 @@ import msgspec
 from ledger.core.account_facts import AccountFacts, BuildError, BuiltTable, Charge
 from ledger.core.advances import missing_advance_lines
 from ledger.core.crediting import build_table
+from ledger.core.offset import AdvanceEntry, OffsetTerms
 from ledger.core.opening import OpeningTerms, entry_for_opening, opening_fingerprint
 from ledger.core.split import apply_lines
 from ledger.journal import Append, append
+from ledger.offset import Holder, append_offsets, fetch_advance_entries, fetch_seasonal, offset_offers, recorded_advance
 from ledger.tables import SQL, AccountReading, Registers, charge_of, fetch_registers, group_by_book, read_accounts
 from schemas.allocation import digest_of, pack_table
 from schemas.ids import AccountId, Book, TableVersion, Transit
@@ -25,6 +28,7 @@ from schemas.outcome import AppendStatus
 READ_ACCOUNTS_MAX = 256
 PUBLISH_ACCOUNTS_MAX = 64
 """The door takes 256; a quarter of it holds the book's head lock a quarter as long, for a few commits more."""
+DOOR_ACCOUNTS_MAX = 256
 STALE_ROUNDS_MAX = 5
 EXPIRES_WITHIN = timedelta(days=1)
 LISTED_ACCOUNTS_MAX = 4096
@@ -52,21 +56,32 @@ class PublicationReport(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class Ready(NamedTuple):
+    """A table to be published: its account, the version it follows, its bytes and until when it holds."""
+
+    account: AccountId
+    expected: int
+    packed: bytes
+    valid_until: datetime
+
+
 class _Terms(NamedTuple):
     moment: datetime
     publisher: str
     transit: Transit
     registers: Registers
+    offsets: OffsetTerms
 
 
 class _Built(NamedTuple):
     reading: AccountReading
     built: BuiltTable
     packed: bytes
+    entries: tuple[AdvanceEntry, ...] = ()
 
 
-class _OpeningRefused(Exception):
-    """An opening entry was not recorded, so nothing of the transaction may stand; ``accounts`` carry why."""
+class _EntryRefused(Exception):
+    """An opening entry or an offset was not recorded, so nothing of the transaction may stand; ``errors`` carry why."""
 
     def __init__(self, errors: tuple[BuildError, ...]) -> None:
         super().__init__(str(errors))
@@ -85,7 +100,8 @@ async def publish_accounts(
     ``publisher`` is kept with every table. Opening entries are rows of ``transit``, the lowest one by default; a ledger
     without a transit account raises LookupError. An account that cannot be built is reported and stays due.
     """
-    terms = _Terms(moment, publisher, await _transit(connection, transit), await fetch_registers(connection))
+    offsets = OffsetTerms(moment=moment, seasonal=await fetch_seasonal(connection))
+    terms = _Terms(moment, publisher, await _transit(connection, transit), await fetch_registers(connection), offsets)
     report = PublicationReport()
     for book, accounts in (await group_by_book(connection, account_ids)).items():
         for start in range(0, len(accounts), READ_ACCOUNTS_MAX):
@@ -148,18 +164,21 @@ async def _publish_once(
     """One round: read, decide, write. Return the accounts that moved and what became of the others."""
     readings = await _read(connection, book, accounts, terms)
     failed: list[BuildError] = []
-    built = list(_build_each(readings, terms.moment, failed))
-    fresh = [one for one in built if digest_of(_at_head(one)) != one.reading.digest]
+    entries = await fetch_advance_entries(connection, book, readings)
+    built = [
+        one._replace(entries=entries.get(one.reading.facts.account, ())) for one in _build_each(readings, terms.moment, failed)
+    ]
+    fresh = [one for one in built if digest_of(_at_head(one)) != one.reading.digest or offset_offers(_holder(one), terms.offsets)]
     moved: set[AccountId] = set()
     for start in range(0, len(fresh), PUBLISH_ACCOUNTS_MAX):
         part = fresh[start : start + PUBLISH_ACCOUNTS_MAX]
         try:
             moved |= await _write(connection, book, part, terms)
-        except _OpeningRefused as refused:
+        except _EntryRefused as refused:
             failed += refused.errors
             moved |= await _write(connection, book, _without(part, failed), terms)
     stands = _without(built, failed)
-    await _delete_due(connection, [one.reading for one in stands if one.reading.facts.account not in moved])
+    await delete_due(connection, [one.reading for one in stands if one.reading.facts.account not in moved])
     return sorted(moved), PublicationReport(
         published=len(_without(fresh, failed)) - len(moved),
         unchanged=len(built) - len(fresh),
@@ -215,30 +234,56 @@ def _at_head(one: _Built) -> bytes:
     return pack_table(msgspec.structs.replace(one.built.table, version=version)) if version else b""
 
 
+async def publish_within(
+    connection: "asyncpg.Connection[Any]", book: Book, tables: Sequence[Ready], publisher: str
+) -> set[AccountId]:
+    """Publish tables in the caller's transaction; those accounts that had not moved.
+
+    From here to the transaction's end payments of the book wait, so this is to be its last step.
+    """
+    held: set[AccountId] = set()
+    for start in range(0, len(tables), DOOR_ACCOUNTS_MAX):
+        part = tables[start : start + DOOR_ACCOUNTS_MAX]
+        columns = [list(column) for column in zip(*part, strict=True)]
+        rows = await connection.fetch(SQL["publish"], book, *columns, publisher)
+        held |= {part[row["ord"] - 1].account for row in rows if row["status"] == _PUBLISHED}
+    return held
+
+
+def _ready(one: _Built) -> Ready:
+    facts = one.reading.facts
+    return Ready(facts.account, facts.version, one.packed, one.built.valid_until)
+
+
 async def _write(connection: "asyncpg.Connection[Any]", book: Book, tables: Sequence[_Built], terms: _Terms) -> set[AccountId]:
     """Publish and append in one transaction; return the accounts that moved since they were read."""
     if not tables:
         return set()
     async with connection.transaction():
-        rows = await connection.fetch(
-            SQL["publish"],
-            book,
-            [one.reading.facts.account for one in tables],
-            [one.reading.facts.version for one in tables],
-            [one.packed for one in tables],
-            [one.built.valid_until for one in tables],
-            terms.publisher,
-        )
-        held = {row["ord"] - 1 for row in rows if row["status"] == _PUBLISHED}
-        await _append_openings(connection, book, [one for place, one in enumerate(tables) if place in held], terms)
-    return {one.reading.facts.account for place, one in enumerate(tables) if place not in held}
+        ready = [_ready(one) for one in tables]
+        held = await publish_within(connection, book, ready, terms.publisher)
+        published = [one for one in tables if one.reading.facts.account in held]
+        opened = await _append_openings(connection, book, published, terms)
+        holders = [_holder(one, opened.get(one.reading.facts.account)) for one in published]
+        if refused := await append_offsets(connection, book, holders, terms.offsets):
+            raise _EntryRefused(refused)
+    return {one.account for one in ready} - held
 
 
-async def _append_openings(connection: "asyncpg.Connection[Any]", book: Book, published: Sequence[_Built], terms: _Terms) -> None:
-    """Book pending opening balances right after the publication that first knows them, under the same lock."""
+def _holder(one: _Built, opening: AdvanceEntry | None = None) -> Holder:
+    """Return the account as it stands after its publication and, where there is one, the opening entry booked with it."""
+    if opening is None:
+        return Holder(one.reading, one.built.table, one.entries)
+    return Holder(one.reading, apply_lines(one.built.table, opening.lines, opening.amounts), (*one.entries, opening))
+
+
+async def _append_openings(
+    connection: "asyncpg.Connection[Any]", book: Book, published: Sequence[_Built], terms: _Terms
+) -> dict[AccountId, AdvanceEntry]:
+    """Book pending opening balances right after the publication that first knows them, under the same lock; what was booked."""
     offers = [offer for one in published if (offer := _opening_offer(one, terms)) is not None]
     if not offers:
-        return
+        return {}
     answers = await append(connection, book, offers)
     refused = tuple(
         BuildError(offer.entry.personal_account, f"opening entry {offer.entry.external_id}: {answer.status.name.lower()}")
@@ -246,7 +291,12 @@ async def _append_openings(connection: "asyncpg.Connection[Any]", book: Book, pu
         if answer.status is not AppendStatus.RECORDED and offer.entry.personal_account is not None
     )
     if refused:
-        raise _OpeningRefused(refused)
+        raise _EntryRefused(refused)
+    return {
+        offer.entry.personal_account: recorded_advance(offer.entry, book, answer.sequence)
+        for offer, answer in zip(offers, answers, strict=True)
+        if offer.entry.personal_account is not None and answer.sequence is not None
+    }
 
 
 def _opening_offer(one: _Built, terms: _Terms) -> Append | None:
@@ -261,7 +311,8 @@ def _opening_offer(one: _Built, terms: _Terms) -> Append | None:
     return Append(entry=entry, fingerprint=opening_fingerprint(facts, entry), before=digest_of(one.packed), after=after)
 
 
-async def _delete_due(connection: "asyncpg.Connection[Any]", readings: Sequence[AccountReading]) -> None:
+async def delete_due(connection: "asyncpg.Connection[Any]", readings: Sequence[AccountReading]) -> None:
+    """Forget that these accounts are due, unless they were marked again since they were read."""
     due = [(reading.facts.account, reading.due_since) for reading in readings if reading.due_since is not None]
     if due:
         accounts, since = zip(*due, strict=True)

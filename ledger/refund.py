@@ -30,9 +30,10 @@ from ledger.core.split import apply_lines
 from ledger.feed import Connection
 from ledger.history import fetch_table_history
 from ledger.journal import Append, append, fetch_entry, mark_due, recorded_entry
+from ledger.offset import list_offsets_of
 from ledger.rebuild import Rebuilt
 from ledger.release import fetch_left
-from ledger.reversal import AccountBusy, table_of_account
+from ledger.reversal import AccountBusy, reverse_entry, table_of_account
 from ledger.statements import load_statements
 from schemas.allocation import AllocationTable, digest_of, pack_table
 from schemas.ids import Book, LedgerAccount, Sequence, Space
@@ -136,6 +137,7 @@ async def take_back(connection: Connection, wanted: Wanted, moment: datetime) ->
     ledger.reversal; then nothing is recorded. Any database error leaves the outcome unknown unless the caller has fixed ``nth``.
     """
     found = await read_refundable(connection, wanted.book, wanted.sequence)
+    await _undo_offsets(connection, found, wanted, moment)
     for _ in range(ATTEMPTS_MAX):
         nth = len(found.corrections) + 1
         if wanted.nth is not None and wanted.nth != nth:
@@ -163,6 +165,24 @@ async def deduct_refund(connection: Connection, refund: RecordedEntry, space: Sp
         amount_kopecks=entry.amount_kopecks,
         is_new=answer.status is AppendStatus.RECORDED,
     )
+
+
+async def _undo_offsets(connection: Connection, found: Refundable, wanted: Wanted, moment: datetime) -> None:
+    """Reverse offsets of the entry's advance, the newest first, until what the correction takes stands where the entry put it."""
+    entry, taken = found.recorded.entry, found.taken
+    amount = found.left if wanted.amount_kopecks is None else wanted.amount_kopecks
+    is_repeat = wanted.nth is not None and wanted.nth <= len(found.corrections)
+    places = [] if is_repeat or not found.left else list(await list_offsets_of(connection, wanted.book, wanted.sequence))
+    if not places:
+        return
+    parts = found.parts(amount)
+    offsets = [(await fetch_entry(connection, *place)).entry for place in places]
+    for nth, place in enumerate(places):
+        spent = taken_back(entry, offsets[nth:])
+        columns = zip(entry.amounts, taken, spent, parts, strict=True)
+        if all(part <= -put - gone - used for put, gone, used, part in columns if part):
+            return
+        await reverse_entry(connection, *place, moment)
 
 
 async def _with_corrections(connection: Connection, recorded: RecordedEntry, table: AllocationTable | None) -> Refundable:

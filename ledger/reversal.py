@@ -12,6 +12,7 @@ from ledger.core.release import suspended_at
 from ledger.core.reversal import NotReversible, reversal_of
 from ledger.core.split import apply_lines
 from ledger.journal import Append, Appended, append, fetch_entry, mark_due
+from ledger.offset import list_offsets_of
 from ledger.rebuild import Rebuilt, rebuild_accounts
 from ledger.release import fetch_left
 from schemas.allocation import digest_of, pack_table
@@ -37,9 +38,12 @@ async def reverse_entry(connection: "asyncpg.Connection[Any]", book: Book, seque
     The answer is RECORDED, or DUPLICATE with the reversal that the entry has already: its key is one an entry, so that
     two concurrent ones cannot both pass. Raises LookupError for a place without an entry, NotReversible for a
     reversal and other kinds that are not undone so, TableNotRebuilt and AccountBusy as they say. Any database error leaves
-    the outcome unknown: ask again.
+    the outcome unknown: ask again. Offsets of the entry's advance are reversed before it, the newest first: what it paid ahead
+    has been spent on charges, and the mirror takes it back from where it had put it.
     """
     recorded = await fetch_entry(connection, book, sequence)
+    for place in await list_offsets_of(connection, book, sequence):
+        await reverse_entry(connection, *place, moment)
     account = recorded.entry.personal_account
     for _ in range(REVERSAL_ATTEMPTS_MAX):
         state = None if account is None else await table_of_account(connection, account)

@@ -9,7 +9,17 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from ledger.core.account_facts import AccountFacts, Charge, ChargeKind, DatedAlias, Printed, Provider, Register
+from ledger.core.account_facts import (
+    LIMITATION_TERMS,
+    AccountFacts,
+    Charge,
+    ChargeKind,
+    DatedAlias,
+    LimitationTerm,
+    Printed,
+    Provider,
+    Register,
+)
 from ledger.core.books import book_of
 from ledger.statements import load_statements
 from schemas.allocation import AccountState, AdvanceRule, Kind, PayerKind, Pool, TableUnreadable, unpack_table
@@ -21,11 +31,17 @@ ADVANCE_SERVICE = "advance"
 """Service of the payee to whose line a provider takes advances."""
 
 
+_KINDS = tuple(ChargeKind)
+_POOLS = tuple(Pool)
+"""Members by number: calling the class costs ten times as much, twice a charge."""
+
+
 class Registers(msgspec.Struct, frozen=True, kw_only=True):
     """The registers of numbers as they stood when read, and each recipient's contract as a provider."""
 
     register: Register
     providers: dict[int, Provider]
+    limitation: tuple[LimitationTerm, ...] = LIMITATION_TERMS
 
 
 class AccountReading(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +69,17 @@ async def fetch_registers(connection: "asyncpg.Connection[Any]") -> Registers:
         numbers={code: number for number, code in codes.items()},
         payees={row["payee"]: (codes[row["recipient"]], row["service"]) for row in payees},
     )
-    return Registers(register=register, providers={row["recipient"]: _provider(row, advance) for row in recipients})
+    return Registers(
+        register=register,
+        providers={row["recipient"]: _provider(row, advance) for row in recipients},
+        limitation=await fetch_limitation(connection),
+    )
+
+
+async def fetch_limitation(connection: "asyncpg.Connection[Any]") -> tuple[LimitationTerm, ...]:
+    """Return the law's terms of limitation, ascending; LIMITATION_TERMS while its table has no row in force."""
+    rows = await connection.fetch(SQL["list_limitation"])
+    return tuple([LimitationTerm(since=row["valid_from"], years=row["years"]) for row in rows]) or LIMITATION_TERMS
 
 
 def _provider(row: Mapping[str, Any], advance: Mapping[int, PayeeNumber]) -> Provider:
@@ -83,10 +109,21 @@ async def read_accounts(
     """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await connection.execute(SQL["prefer_indexes"])
-        heads = await connection.fetch(SQL["list_accounts"], book, accounts)
-        charges = await connection.fetch(SQL["list_charges"], accounts)
-        published = [row["personal_account"] for row in heads if row["version"]]
-        paid = await connection.fetch(SQL["list_paid"], book, published) if published else []
+        return await read_accounts_within(connection, book, accounts, registers)
+
+
+async def read_accounts_within(
+    connection: "asyncpg.Connection[Any]", book: Book, accounts: Sequence[AccountId], registers: Registers
+) -> list[AccountReading]:
+    """Read the accounts in the caller's transaction, which is told to go by keys (``prefer_indexes``).
+
+    Heads are read first: under READ COMMITTED what the journal says after them belongs to a later version, which the door's
+    compare-and-set refuses. The caller keeps loads of charges out. LookupError as ``read_accounts``.
+    """
+    heads = await connection.fetch(SQL["list_accounts"], book, accounts)
+    charges = await connection.fetch(SQL["list_charges"], accounts)
+    published = [row["personal_account"] for row in heads if row["version"]]
+    paid = await connection.fetch(SQL["list_paid"], book, published) if published else []
     charges_of = {account: tuple(map(charge_of, rows)) for account, rows in groupby(charges, itemgetter(0))}
     paid_of: dict[AccountId, dict[Line, int]] = {}
     opening_of: dict[AccountId, int] = {}
@@ -113,8 +150,8 @@ def charge_of(row: Sequence[Any]) -> Charge:
         creditor=creditor,
         period=period,
         payee=payee,
-        kind=ChargeKind(kind),
-        pool=Pool(pool),
+        kind=_KINDS[kind],
+        pool=_POOLS[pool],
         amount=amount,
         due_date=due,
         limitation_until=limitation,
@@ -148,6 +185,7 @@ def _facts(row: Mapping[str, Any], registers: Registers, opening_until: int) -> 
         printed=_printed(row),
         opening_until=opening_until,
         checked_period=_checked_period(row["content"]),
+        limitation=registers.limitation,
     )
 
 

@@ -55,6 +55,8 @@ class MeterLine(msgspec.Struct, frozen=True, kw_only=True):
     number: str
     previous: int | None
     current: int | None
+    consumed: int | None = None
+    """Between the readings, in the service's unit; None where it cannot be told from them."""
     verified_until: date | None
 
 
@@ -143,6 +145,8 @@ class PaymentDocument(msgspec.Struct, frozen=True, kw_only=True):
     instalments: tuple[tuple[str, int], ...] = ()
     """(what is paid by instalments, kopecks this month), п. 69 «к»."""
     penalties: tuple[PenaltyPart, ...] = ()
+    charged_before_kopecks: int = 0
+    """What earlier documents charged of these penalties: the parts less this are what the sections charge."""
     history: tuple[tuple[int, int], ...] = ()
     """(period, charged kopecks) of up to twelve months before, for the small chart."""
     notices: tuple[str, ...] = ()

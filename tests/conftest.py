@@ -36,6 +36,7 @@ class LedgerDatabase(msgspec.Struct, frozen=True, kw_only=True):
     gateway_dsn: str
     services_dsn: str
     reader_dsn: str
+    portal_dsn: str
     redis_url: str
 
 
@@ -106,6 +107,7 @@ def ledger_addresses(servers: Servers, name: str) -> LedgerDatabase:
         gateway_dsn=by_role["kopeck_gateway"],
         services_dsn=by_role["kopeck_services"],
         reader_dsn=by_role["kopeck_reader"],
+        portal_dsn=by_role["kopeck_portal"],
         redis_url=connections.redis_url,
     )
 

@@ -70,7 +70,7 @@ def test_the_licence_is_apache_2() -> None:
 
 
 def test_locks_name_no_host_and_no_path_and_hash_everything() -> None:
-    for name in ("requirements.lock", "requirements-dev.lock"):
+    for name in ("requirements.lock", "requirements-dev.lock", "requirements-cluster.lock"):
         lines = (ROOT / name).read_text("utf-8").splitlines()
         assert not [line for line in lines if "://" in line or line.startswith(("-", "/", "."))]
         pinned = [number for number, line in enumerate(lines) if line[:1].isalpha()]

@@ -1,10 +1,12 @@
 """``kopeck billing``: a month drafted, checked, approved by a second person, published and closed (docs/billing-months.md)."""
 
 import asyncio
+import os
 import re
 import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -15,6 +17,8 @@ from kopeck.billing_shown import print_account, print_checks, print_published, p
 from kopeck.billing_sources import fetch_due_date, find_provider, plain_drafting
 from kopeck.clock import utc_now
 from kopeck.commands.acting import NotDone, act_on_ledger, by_option, log_to_standard_error
+from kopeck.commands.handover import handover
+from kopeck.commands.offsets import offsets
 from kopeck.commands.options import data_option
 from kopeck.commands.reading import console, json_option, ledger_config, print_json, read_ledger
 from kopeck.embedded.servers import connect_or_start
@@ -37,6 +41,7 @@ from services.billing.runs.keeping import (
 from services.billing.runs.publishing import Publishing, PublishReport, count_pending, publish_run
 from services.billing.runs.showing import AccountShown, HouseShown, show_account, show_houses
 from services.billing.runs.sources import Connection
+from services.billing.runs.spreading import Spread
 from services.reference.loading import LoadBusy
 
 Answer = TypeVar("Answer")
@@ -49,19 +54,23 @@ _PERIOD = re.compile(r"((?:19|20)[0-9]{2})-(0[1-9]|1[0-2])", re.ASCII)
 run_argument = click.argument("run", type=click.IntRange(min=1))
 
 
-def _period(_context: click.Context, _parameter: click.Parameter, value: str) -> int:
+def period_of_text(_context: click.Context, _parameter: click.Parameter, value: str) -> int:
     match = _PERIOD.fullmatch(value)
     if match is None:
         raise click.BadParameter("expected YYYY-MM")
     return int(match[1]) * 100 + int(match[2])
 
 
-period_argument = click.argument("period", callback=_period, metavar="YYYY-MM")
+period_argument = click.argument("period", callback=period_of_text, metavar="YYYY-MM")
 
 
 @click.group()
 def billing() -> None:
-    """A month's charges: draft, checks, approve, publish, close; drop and show."""
+    """A month's charges: draft, checks, approve, publish, close; offsets of advances; drop and show."""
+
+
+billing.add_command(offsets)
+billing.add_command(handover)
 
 
 @billing.command()
@@ -93,7 +102,7 @@ def draft(
         found = await find_provider(connection, provider, period)
         return Scope(provider=found, period=period, houses=houses, accounts=accounts)
 
-    run = _told(lambda: _with_pool(data_dir if isinstance(data_dir, Path) else None, work))
+    run = refusals_told(lambda: with_pool(data_dir if isinstance(data_dir, Path) else None, work))
     if given["as_json"]:
         print_json(run_row(run))
     else:
@@ -119,7 +128,7 @@ def checks(run: int, finding: int | None, by: str | None, why: str | None, data_
             await acknowledge(connection, run, finding, Person(name=by or "", at=utc_now()), why or "")
         return await check_run(connection, run, utc_now())
 
-    report = _told(lambda: act_on_ledger(data_dir, act))
+    report = refusals_told(lambda: act_on_ledger(data_dir, act))
     if as_json:
         print_json(report)
     else:
@@ -135,7 +144,7 @@ def checks(run: int, finding: int | None, by: str | None, why: str | None, data_
 def approve(run: int, by: str, data_dir: Path | None) -> None:
     """Approve a checked run as the second person."""
     who = Person(name=by, at=utc_now())
-    done = _told(lambda: act_on_ledger(data_dir, lambda connection: approve_run(connection, run, who)))
+    done = refusals_told(lambda: act_on_ledger(data_dir, lambda connection: approve_run(connection, run, who)))
     click.echo(f"расчёт {run} {'утверждён' if done else 'утверждён раньше'}")
 
 
@@ -146,14 +155,14 @@ def approve(run: int, by: str, data_dir: Path | None) -> None:
 def publish(run: int, data_dir: Path | None, as_json: bool) -> None:
     """Publish an approved run, or go on with it; payments flow meanwhile. Exit code 1: accounts were parked."""
 
-    async def work(pool: Pool) -> PublishReport:
+    async def work(pool: Pool, spread: Spread) -> PublishReport:
         async with pool.acquire() as connection:
             due_date = await fetch_due_date(connection)
             pending = await count_pending(connection, run)
         with progress_bar("accounts", pending) as advance:
-            return await publish_run(pool, run, Publishing(due_date=due_date, clock=utc_now, progress=advance))
+            return await publish_run(pool, run, Publishing(due_date=due_date, clock=utc_now, progress=advance, spread=spread))
 
-    report = _told(lambda: _with_pool(data_dir, work))
+    report = refusals_told(lambda: with_processes(data_dir, work))
     if as_json:
         print_json(report)
     else:
@@ -170,7 +179,7 @@ def publish(run: int, data_dir: Path | None, as_json: bool) -> None:
 def close(period: int, provider: str | None, by: str, data_dir: Path | None) -> None:
     """Close a month for good: what corrects it is charged in an open one."""
     who = Person(name=by, at=utc_now())
-    closed = _told(lambda: act_on_ledger(data_dir, lambda connection: close_month(connection, period, who, provider)))
+    closed = refusals_told(lambda: act_on_ledger(data_dir, lambda connection: close_month(connection, period, who, provider)))
     if not closed:
         raise NotDone("открытого месяца с расчётами нет")
     click.echo(f"месяц закрыт: {', '.join(closed)}")
@@ -183,7 +192,7 @@ def close(period: int, provider: str | None, by: str, data_dir: Path | None) -> 
 def drop(run: int, by: str, data_dir: Path | None) -> None:
     """Give up a run that is not published: its houses may be calculated again."""
     who = Person(name=by, at=utc_now())
-    done = _told(lambda: act_on_ledger(data_dir, lambda connection: drop_run(connection, run, who)))
+    done = refusals_told(lambda: act_on_ledger(data_dir, lambda connection: drop_run(connection, run, who)))
     click.echo(f"расчёт {run} {'отменён' if done else 'отменён раньше'}")
 
 
@@ -202,7 +211,7 @@ def show(run: int, account: str | None, data_dir: Path | None, as_json: bool) ->
         namespace, _, number = account.partition(":")
         return known, (), await show_account(connection, run, namespace, number)
 
-    known, houses, shown = _told(lambda: read_ledger(data_dir, read))
+    known, houses, shown = refusals_told(lambda: read_ledger(data_dir, read))
     if shown is not None and not shown.lines and shown.document is None:
         raise NotDone(f"в расчёте {run} нет счёта {account}")
     if as_json:
@@ -213,12 +222,19 @@ def show(run: int, account: str | None, data_dir: Path | None, as_json: bool) ->
         print_account(console(), shown)
 
 
-def _with_pool(data_dir: Path | None, work: Callable[[Pool], Awaitable[Answer]]) -> Answer:
+def with_pool(data_dir: Path | None, work: Callable[[Pool], Awaitable[Answer]]) -> Answer:
     """Run ``work`` on a pool of the services' connections."""
+    return with_processes(data_dir, lambda pool, _: work(pool))
+
+
+def with_processes(data_dir: Path | None, work: Callable[[Pool, Spread], Awaitable[Answer]]) -> Answer:
+    """Run ``work`` on a pool of the services' connections, and with processes that start once they are given something."""
 
     async def run(dsn: str) -> Answer:
-        async with asyncpg.create_pool(dsn, min_size=1, max_size=CONNECTIONS_MAX) as pool:
-            return await work(pool)
+        workers = os.cpu_count() or 1
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
+            async with asyncpg.create_pool(dsn, min_size=1, max_size=CONNECTIONS_MAX) as pool:
+                return await work(pool, Spread(executor=executor, dsn=dsn, workers=workers))
 
     config = ledger_config(data_dir)
     log_to_standard_error(config.log_level)
@@ -226,7 +242,7 @@ def _with_pool(data_dir: Path | None, work: Callable[[Pool], Awaitable[Answer]])
         return asyncio.run(run(connections.services_dsn))
 
 
-def _told(work: Callable[[], Answer]) -> Answer:
+def refusals_told(work: Callable[[], Answer]) -> Answer:
     """Run ``work``; what cannot be done is one line and exit code 2, from a group of tasks too."""
     try:
         return work()

@@ -83,6 +83,8 @@ def print_explanation(out: Console, explanation: Explanation) -> None:
         out.print(f"Reversed by entry {place}.")
     for place in explanation.released_by:
         out.print(f"Released from suspense by entry {place}.")
+    for place in explanation.offset_by:
+        out.print(f"Its advance was set off against charges by entry {place}.")
     if explanation.followed is not None:
         _print_receipts(out, explanation.followed)
         _print_money(out, explanation.followed)

@@ -21,10 +21,19 @@ from kopeck.config import Config, ConfigError, read_config
 from kopeck.counterparties import CounterpartiesFile, CounterpartyConfigError, read_counterparties
 from kopeck.demo.channels import demo_channels_file
 from kopeck.demo.clearing import FolderOfAFeed, load_demo_rules
+from kopeck.demo.history import TownPast
 from kopeck.demo.network import MOSCOW
 from kopeck.demo.orders import demo_sandbox, remember_standing
-from kopeck.demo.outside import DemoOutside, send_traffic
-from kopeck.demo.start import TownFailed, TownWish, list_payable_accounts, sample_accounts, settle_town, standing_kopecks
+from kopeck.demo.outside import OWED, DemoOutside, send_traffic
+from kopeck.demo.start import (
+    TownFailed,
+    TownPlace,
+    TownWish,
+    list_payable_accounts,
+    sample_accounts,
+    settle_town,
+    standing_kopecks,
+)
 from kopeck.demo.town import ACCOUNTS_MAX, ACCOUNTS_MIN
 from kopeck.demo.traffic import PayableAccount, TrafficWish
 from kopeck.embedded.servers import Servers, start_servers
@@ -85,10 +94,11 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sockets(msgspec.Struct, frozen=True, kw_only=True):
-    """Open before anything is told of their addresses: the gateways' and, in the demo, the sandbox's."""
+    """Open before anything is told of their addresses: the gateways', the portal's and, in the demo, the sandbox's."""
 
     gateway: socket.socket
     gateway_url: str
+    portal: socket.socket
     sandbox: socket.socket | None = None
     sandbox_url: str = ""
 
@@ -101,9 +111,9 @@ class Sockets(msgspec.Struct, frozen=True, kw_only=True):
 @click.option(
     "--accounts",
     type=click.IntRange(ACCOUNTS_MIN, ACCOUNTS_MAX),
-    default=10_000,
+    default=1_000,
     show_default=True,
-    help="Size of a new demo town.",
+    help="Size of a new demo town, whose three months are billed before it is served.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="What a new demo town and its traffic are drawn from.")
 @click.option("--traffic/--no-traffic", default=True, help="Send demo payments, or none.")
@@ -176,6 +186,7 @@ async def _run(config: Config, options: RunOptions, servers: Servers) -> None:
         sandbox=outside.sandbox,
         listener=sockets.gateway,
         personal_keys=_personal_keys(config, prepared),
+        portal=sockets.portal,
     )
 
     async def beside(endpoints: Endpoints, supervisor: Supervisor, stopping: asyncio.Event) -> None:
@@ -187,15 +198,17 @@ async def _run(config: Config, options: RunOptions, servers: Servers) -> None:
 
 
 async def _open(config: Config, options: RunOptions) -> Sockets:
-    """Listen where the gateways will answer, and on a free port of loopback for the demo's sandbox."""
+    """Listen where the gateways and the portal will answer, and on a free port of loopback for the demo's sandbox."""
     gateway = await open_listener(config.host, config.port)
     gateway_url = base_url_of(config.host, gateway.getsockname()[1])
+    portal = await open_listener(config.host, config.portal_port_chosen)
     if options.own is not None:
-        return Sockets(gateway=gateway, gateway_url=gateway_url)
+        return Sockets(gateway=gateway, gateway_url=gateway_url, portal=portal)
     sandbox = await open_listener(LOOPBACK, 0)
     return Sockets(
         gateway=gateway,
         gateway_url=gateway_url,
+        portal=portal,
         sandbox=sandbox,
         sandbox_url=base_url_of(LOOPBACK, sandbox.getsockname()[1]),
     )
@@ -251,7 +264,10 @@ async def _prepare(config: Config, options: RunOptions, servers: Servers, socket
         channels = await _register(connection, file)
         if options.own is not None:
             return Prepared(books=books, channels=channels, file=file)
-        await settle_town(connection, servers.folder, options.wish, utc_now, lambda words: _log.info(words))
+        reached = (servers.connections, file, personal_sealer(config))
+        past = TownPast(servers.folder, servers.folder / OWED, reached)
+        place = TownPlace(folder=servers.folder, services_dsn=servers.connections.services_dsn, payer=past.pay)
+        await settle_town(connection, place, options.wish, utc_now, lambda words: _log.info(words))
         await load_demo_rules(connection, utc_now())
         sample = await sample_accounts(connection)
         return Prepared(

@@ -16,7 +16,7 @@ from kopeck.demo.payers import Paid
 from kopeck.embedded.servers import Connections
 from kopeck.register_loading import Bars, Wish, load_register
 from services.registers.booking import BookingUnfinished, RegisterBusy, tell_nobody
-from services.registers.taking import RegisterDiffers
+from services.registers.taking import Purpose, RegisterDiffers
 from services.sealing import Sealer
 
 FOLDER = "registers"
@@ -42,8 +42,13 @@ class RegisterDesk:
         self._channels = channels
         self._sealer = sealer
 
-    async def load(self, way: RegisterWay, number: str, paid: Sequence[Paid], now: datetime) -> bool:
-        """Send a register with these payments, brought by the order of that number; whether it was taken and booked."""
+    async def load(
+        self, way: RegisterWay, number: str, paid: Sequence[Paid], now: datetime, purpose: Purpose | None = None
+    ) -> bool:
+        """Send a register with these payments, brought by the order of that number; whether it was taken and booked.
+
+        ``purpose`` None: by what else tells of payments in the space.
+        """
         sent = SentRegister(
             number=number,
             day=now.astimezone(MOSCOW).date(),
@@ -63,7 +68,7 @@ class RegisterDesk:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         path = self._folder / f"{way.channel}-{sent.day:%Y%m%d}-{number}.{SUFFIXES[way.format]}"
         path.write_bytes(write_sent(way.format, sent))
-        wish = Wish(path=path, channel=way.channel, by=LOADER, format=way.format, purpose=None)
+        wish = Wish(path=path, channel=way.channel, by=LOADER, format=way.format, purpose=purpose)
         try:
             await load_register(self._connections, self._channels, wish, self._sealer, Bars(read=tell_nobody, booked=tell_nobody))
         except (

@@ -3,26 +3,26 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
+from typing import TypeAlias
 
+import asyncpg
 import msgspec
 
 from kopeck.clock import Clock
+from kopeck.demo.billed import LOADER, BilledTown, bill_town, load_housing, load_town, write_billed_town
 from kopeck.demo.orders import demo_commission, demo_contracts, demo_terms, write_companies, write_vat
 from kopeck.demo.recipients import TRANSIT_ACCOUNT
-from kopeck.demo.town import CURRENT, NAMESPACE, write_town
+from kopeck.demo.town import CURRENT, NAMESPACE
 from kopeck.demo.traffic import PayableAccount
 from kopeck.endpoints import AccountSample, OpenAccount
+from kopeck.month_steps import MonthStopped
 from ledger.publication import publish_due
 from ledger.statements import load_statements
 from services.fiscal.loading import load_companies, load_vat
 from services.reference.approve import approve_requisites, list_waiting
-from services.reference.load_accounts import load_accounts
-from services.reference.load_charges import load_charges
-from services.reference.load_recipients import load_recipients
 from services.reference.loading import Connection, LoadTerms
 from services.settlement.terms import add_commission, add_contracts, set_transit_terms
 
-LOADER = "demo-loader"
 APPROVER = "demo-approver"
 PUBLISHER = "demo"
 TOWN_FOLDER = "town"
@@ -30,7 +30,7 @@ OPEN_SAMPLE = 40
 CLOSED_SAMPLE = 5
 UNKNOWN_SAMPLE = 5
 TRAFFIC_SAMPLE = 20_000
-KINDS = frozenset({"recipients", "accounts", "charges"})
+CONNECTIONS_MAX = 8
 _SQL = load_statements("kopeck/statements/demo.sql")
 
 Told = Callable[[str], None]
@@ -47,14 +47,30 @@ class TownWish(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
 
 
-async def settle_town(connection: Connection, folder: Path, wish: TownWish, utc_now: Clock, told: Told) -> None:
-    """Load and publish the town unless that was finished before, as the services' role.
+Payer: TypeAlias = Callable[[TownWish, int], Awaitable[None]]
+"""Pays a published month of the town before it is closed."""
+
+
+class TownPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the town is settled: the data folder and the services' address; without ``payer`` nothing was paid of its past."""
+
+    folder: Path
+    services_dsn: str
+    payer: Payer | None = None
+
+    def __repr__(self) -> str:
+        """Name the folder only."""
+        return f"TownPlace({str(self.folder)!r})"
+
+
+async def settle_town(connection: Connection, place: TownPlace, wish: TownWish, utc_now: Clock, told: Told) -> None:
+    """Load, bill and publish the town unless that was finished before, as the services' role.
 
     Each step is whole by itself and changes nothing when repeated, so a start that was cut off is taken up again.
     """
-    if not await _is_loaded(connection):
-        await _load(connection, folder, wish, utc_now, told)
-    await _load_terms(connection, folder / TOWN_FOLDER, LoadTerms(loaded_by=LOADER, today=utc_now().date()))
+    if not await _is_settled(connection):
+        await _load(connection, place, wish, utc_now, told)
+    await _load_terms(connection, place.folder / TOWN_FOLDER, LoadTerms(loaded_by=LOADER, today=utc_now().date()))
     if (await connection.fetchrow(_SQL["count_accounts"], NAMESPACE))["due"]:
         told("building allocation tables")
         report = await publish_due(connection, utc_now(), PUBLISHER)
@@ -80,23 +96,35 @@ async def list_payable_accounts(connection: Connection, sample: AccountSample) -
     return tuple(PayableAccount(number=row["number"], total_kopecks=row["total"]) for row in rows if row["number"] not in kept)
 
 
-async def _is_loaded(connection: Connection) -> bool:
-    return {row["what"] for row in await connection.fetch(_SQL["list_loaded"])} >= KINDS
+async def _is_settled(connection: Connection) -> bool:
+    return bool(await connection.fetchval(_SQL["is_billed"], CURRENT))
 
 
-async def _load(connection: Connection, folder: Path, wish: TownWish, utc_now: Clock, told: Told) -> None:
+async def _load(connection: Connection, place: TownPlace, wish: TownWish, utc_now: Clock, told: Told) -> None:
     told(f"drawing a town of {wish.accounts} accounts")
-    files = write_town(folder / TOWN_FOLDER, wish.accounts, wish.seed)
+    files = write_billed_town(place.folder / TOWN_FOLDER, wish.accounts, wish.seed)
     terms = LoadTerms(loaded_by=LOADER, today=utc_now().date())
-    steps: tuple[tuple[str, Callable[[], Awaitable[object]]], ...] = (
-        ("loading recipients", lambda: load_recipients(connection, files.recipients, terms)),
-        ("approving requisites", lambda: _approve(connection, utc_now)),
-        ("loading accounts", lambda: load_accounts(connection, files.accounts, terms)),
-        ("loading charges", lambda: load_charges(connection, files.charges, terms)),
-    )
-    for words, step in steps:
-        told(words)
-        await step()
+    told("loading recipients, accounts and debts")
+    await load_town(connection, files.town, terms, lambda: _approve(connection, utc_now))
+    told("loading houses, meters and readings")
+    await load_housing(connection, files, terms)
+    await _bill(place, files, (wish, terms), told)
+
+
+async def _bill(place: TownPlace, files: BilledTown, by: tuple[TownWish, LoadTerms], told: Told) -> None:
+    wish, terms = by
+    payer = place.payer
+
+    async def pay(period: int) -> None:
+        if payer is not None:
+            told(f"paying {period // 100}-{period % 100:02d}")
+            await payer(wish, period)
+
+    async with asyncpg.create_pool(place.services_dsn, min_size=1, max_size=CONNECTIONS_MAX) as pool:
+        try:
+            await bill_town(pool, files, terms, pay, told)
+        except MonthStopped as error:
+            raise TownFailed(str(error)) from error
 
 
 async def _load_terms(connection: Connection, folder: Path, terms: LoadTerms) -> None:

@@ -1,4 +1,4 @@
-"""Tariffs and norms of the demo town in 2026, and a month's charges of one flat by them (ПП 354, приложение 2).
+"""Tariffs and norms of the demo town in 2026, and what an earlier billing charged one flat a month by them.
 
 Tariffs are in kopecks a unit; norms and quantities are whole numbers of the fraction named. The town's tariffs for
 resources rose on 1 October 2026, as everywhere; its housing prices did not change in the year.
@@ -8,9 +8,8 @@ from random import Random
 
 import msgspec
 
-INDEXATION_PERIOD = 202610
 INDEXATION_PER_MILLE = 1098
-"""Regional index of 1 October 2026: resources cost 9.8 % more from this period on."""
+"""Regional index of 1 October 2026: resources cost 9.8 % more from this month on."""
 
 HEAT_GCAL = 263_266
 HEATING_NORM_GCAL_E4 = 186
@@ -60,31 +59,34 @@ def rounded(numerator: int, denominator: int) -> int:
     return (2 * numerator + denominator) // (2 * denominator)
 
 
-def month_charges(flat: Flat, period: int, chance: Random) -> dict[str, int]:
-    """Charges of one month in kopecks by service code; meters' readings are drawn, everything else follows from the flat."""
-    index = INDEXATION_PER_MILLE if period >= INDEXATION_PERIOD else 1000
-    charges = _resources(flat, index, chance) | _housing(flat, index)
+def indexed(tariff: int) -> int:
+    """Return a resource's tariff after the index of October."""
+    return rounded(tariff * INDEXATION_PER_MILLE, 1000)
+
+
+def month_charges(flat: Flat, chance: Random) -> dict[str, int]:
+    """Charges of a month before October in kopecks by service code; readings are drawn, everything else follows from the flat."""
+    charges = _resources(flat, chance) | _housing(flat)
     return {service: amount for service, amount in charges.items() if amount > 0}
 
 
-def _resources(flat: Flat, index: int, chance: Random) -> dict[str, int]:
+def _resources(flat: Flat, chance: Random) -> dict[str, int]:
     cold_e2, hot_e2 = _water_e2(flat, chance)
-    heat, cold = _indexed(HEAT_GCAL, index), _indexed(COLD_WATER_M3, index)
     charges = {
-        "heating": rounded(flat.area_e2 * HEATING_NORM_GCAL_E4 * heat, 100 * 10_000),
-        "cold_water": rounded(cold_e2 * cold, 100),
-        "sewage": rounded((cold_e2 + hot_e2) * _indexed(SEWAGE_M3, index), 100),
-        "electricity": _kwh(flat, chance) * _indexed(ELECTRICITY_KWH[flat.electric_stove], index),
-        "waste": flat.persons * _indexed(WASTE_PERSON, index),
+        "heating": rounded(flat.area_e2 * HEATING_NORM_GCAL_E4 * HEAT_GCAL, 100 * 10_000),
+        "cold_water": rounded(cold_e2 * COLD_WATER_M3, 100),
+        "sewage": rounded((cold_e2 + hot_e2) * SEWAGE_M3, 100),
+        "electricity": _kwh(flat, chance) * ELECTRICITY_KWH[flat.electric_stove],
+        "waste": flat.persons * WASTE_PERSON,
     }
     if flat.central_hot_water:
-        charges["hot_water"] = rounded(hot_e2 * (10_000 * cold + HOT_WATER_GCAL_E4 * heat), 100 * 10_000)
+        charges["hot_water"] = rounded(hot_e2 * (10_000 * COLD_WATER_M3 + HOT_WATER_GCAL_E4 * HEAT_GCAL), 100 * 10_000)
     if not flat.electric_stove:
-        charges["gas"] = flat.persons * GAS_NORM_M3 * _indexed(GAS_M3, index)
+        charges["gas"] = flat.persons * GAS_NORM_M3 * GAS_M3
     return charges
 
 
-def _housing(flat: Flat, index: int) -> dict[str, int]:
+def _housing(flat: Flat) -> dict[str, int]:
     by_area = {
         "maintenance": flat.maintenance_m2,
         "lift": LIFT_M2 if flat.lift else 0,
@@ -92,17 +94,13 @@ def _housing(flat: Flat, index: int) -> dict[str, int]:
         "rent": RENT_M2 if flat.municipal else 0,
         "insurance": INSURANCE_M2 if flat.insured else 0,
     }
-    common_light = _indexed(ELECTRICITY_KWH[flat.electric_stove], index)
+    common_light = ELECTRICITY_KWH[flat.electric_stove]
     return {service: rounded(flat.area_e2 * price, 100) for service, price in by_area.items()} | {
-        "common_cold_water": rounded(flat.area_e2 * COMMON_COLD_WATER_NORM_E4 * _indexed(COLD_WATER_M3, index), 100 * 10_000),
+        "common_cold_water": rounded(flat.area_e2 * COMMON_COLD_WATER_NORM_E4 * COLD_WATER_M3, 100 * 10_000),
         "common_electricity": rounded(flat.area_e2 * COMMON_ELECTRICITY_NORM_E2 * common_light, 100 * 100),
         "intercom": INTERCOM_FLAT if flat.intercom else 0,
         "antenna": ANTENNA_FLAT if flat.antenna else 0,
     }
-
-
-def _indexed(tariff: int, index: int) -> int:
-    return rounded(tariff * index, 1000)
 
 
 def _water_e2(flat: Flat, chance: Random) -> tuple[int, int]:

@@ -1,15 +1,16 @@
-"""The demo town: houses, flats, payers and what they owe, drawn from a seed and written as files for the real loader."""
+"""The demo town: houses, flats, payers and their old debts, drawn from a seed.
 
-import csv
-from collections.abc import Iterator
-from pathlib import Path
+What it is charged for the months of its own billing is calculated from its housing stock (kopeck/demo/stock.py, meters.py).
+"""
+
+from collections.abc import Iterator, Mapping
 from random import Random
 
 import msgspec
 
 from kopeck.demo.names import FIRMS, OFFICES, STREETS, TOWN, invent_person
-from kopeck.demo.recipients import MAINTENANCE_M2, MANAGERS, PAID_TO, list_recipients
-from kopeck.demo.tariffs import Flat, month_charges, rounded
+from kopeck.demo.recipients import MAINTENANCE_M2, MANAGERS, PAID_TO
+from kopeck.demo.tariffs import INSURANCE_M2, Flat, month_charges, rounded
 
 NAMESPACE = "epd"
 """Namespace of the numbers printed on the town's single payment document (ЕПД)."""
@@ -18,39 +19,23 @@ ACCOUNTS_MAX = 99_999_999
 FLATS_IN_HOUSE = (60, 110)
 DIRECT_SERVICES = frozenset({"heating", "hot_water", "waste"})
 """Services whose supplier is itself the creditor in houses with direct contracts (ЖК ст. 157.2)."""
+OWN_CREDITORS = frozenset({"capital_repair", "rent", "insurance"})
+"""Services whose recipient is the creditor in every house."""
 
-CURRENT = 202610
-DUE_DATES = {202301: "2023-02-10", 202602: "2026-03-16", 202608: "2026-09-15", 202609: "2026-10-15", CURRENT: "2026-11-16"}
-"""Period -> due date, shifted off days of rest (ЖК ст. 155 ч. 1: the 15th from March 2026, the 10th before)."""
-LIMITATION_UNTIL = {202301: "2026-02-10"}
+PERIODS = (202608, 202609, 202610)
+"""Months of the town's own billing: the last is open."""
+CURRENT = PERIODS[-1]
+OLD_DEBT, COURT_DEBT, BARRED_DEBT, PENALTIES = 202605, 202602, 202301, 202607
+"""Periods of an earlier billing: what it left unpaid, and its last penalties."""
 PENALTY_RATE_E4 = 950
 """9.5 % a year, the cap of ПП 474; a day costs 1/300 of it from the 31st day (ЖК ст. 155 ч. 14)."""
-PENALTY_DAYS = 39
-
-
-_RECIPIENT_COLUMNS = ("code", "kind", "name", "inn", "kpp", "bank_account", "bic", "kbk", "oktmo", "valid_from")
-_ACCOUNT_COLUMNS = ("namespace", "number", "els", "izhku", "state", "payer_kind", "provider", "name", "address")
-_CHARGE_COLUMNS = (
-    "namespace",
-    "number",
-    "creditor",
-    "period",
-    "service",
-    "recipient",
-    "kind",
-    "pool",
-    "amount_kopecks",
-    "due_date",
-    "limitation_until",
-    "court_order",
-    "paid_kopecks",
-    "printed_total_kopecks",
-)
+PENALTY_DAYS = 62
 
 
 class House(msgspec.Struct, frozen=True, kw_only=True):
     """One house; ``manager`` is the code of its УО or ТСЖ, ``direct`` says that suppliers are creditors themselves."""
 
+    number: int
     address: str
     manager: str
     flats: int
@@ -58,6 +43,11 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     electric_stove: bool
     central_hot_water: bool
     direct: bool
+
+    @property
+    def code(self) -> str:
+        """Its name in the housing stock."""
+        return f"{self.number:05d}"
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +63,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Charge(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of a payment document; amounts in kopecks. ``paid`` was paid elsewhere before the town was loaded."""
+    """A line of a payment document of an earlier billing or another creditor's; amounts in kopecks.
+
+    ``paid`` was paid elsewhere before the town was loaded.
+    """
 
     number: str
     creditor: str
@@ -87,19 +80,23 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     court_order: str = ""
 
 
-class TownFiles(msgspec.Struct, frozen=True, kw_only=True):
-    """The town as files for ``kopeck load``."""
-
-    recipients: Path
-    accounts: Path
-    charges: Path
-
-
 class Resident(msgspec.Struct, frozen=True, kw_only=True):
-    """An account with its charges."""
+    """An account, its premises, and charges of earlier billings; ``pays`` is in percent of a document, by its period.
+
+    An account that is not open is that of a former owner: its premises have an open one as well.
+    """
 
     account: Account
+    house: House
+    premises: str
+    flat: Flat
     charges: tuple[Charge, ...]
+    pays: Mapping[int, int]
+
+    @property
+    def is_business(self) -> bool:
+        """Whether the premises are no dwelling."""
+        return self.account.payer_kind != "person"
 
 
 def list_residents(accounts: int, seed: int) -> Iterator[Resident]:
@@ -112,46 +109,54 @@ def list_residents(accounts: int, seed: int) -> Iterator[Resident]:
     while made < accounts:
         house_number += 1
         house = _draw_house(house_number, chance)
+        before: Resident | None = None
         for flat_number in range(1, min(house.flats, accounts - made) + 1):
             made += 1
-            yield _draw_resident(house, house_number, flat_number, made, chance)
+            resident = _draw_resident(house, (flat_number, made), before, chance)
+            before = resident if resident.account.state == "open" else before
+            yield resident
 
 
 def _draw_house(number: int, chance: Random) -> House:
     floors = chance.choice((5, 5, 9, 9, 10, 16))
     turn, street = divmod(number - 1, len(STREETS))
     return House(
+        number=number,
         address=f"{TOWN}, {STREETS[street]}, д. {2 + turn * 2 + chance.randrange(2)}",
         manager=MANAGERS[2] if number % 13 == 3 else MANAGERS[number % 2],
         flats=chance.randint(*FLATS_IN_HOUSE),
         floors=floors,
         electric_stove=floors > 10,
-        central_hot_water=chance.random() < 0.85,
+        central_hot_water=chance.random() < 0.85 or floors > 10,
         direct=number % 5 == 4,
     )
 
 
-def _draw_resident(house: House, house_number: int, flat_number: int, ordinal: int, chance: Random) -> Resident:
+def _draw_resident(house: House, place: tuple[int, int], before: Resident | None, chance: Random) -> Resident:
+    """Draw the account at a ``place`` of the house and of the town; ``before`` is the open one before it in the house."""
+    flat_number, ordinal = place
     business = flat_number <= 2 and chance.random() < 0.5
     payer_kind = ("budget" if chance.random() < 0.3 else "organisation") if business else "person"
     fate = chance.random()
     state = "closed" if fate < 0.01 else "debts_only" if fate < 0.02 else "open"
-    number = f"80{house_number:05d}{flat_number:03d}"
-    if business:
-        name, place = chance.choice(OFFICES if payer_kind == "budget" else FIRMS), f"пом. {flat_number}Н"
-    else:
-        name, place = invent_person(chance).full, f"кв. {flat_number}"
+    if before is None or business or before.is_business:
+        state = "open"
+    premises = before.premises if before is not None and state != "open" else f"{flat_number}Н" if business else str(flat_number)
+    name = chance.choice(OFFICES if payer_kind == "budget" else FIRMS) if business else invent_person(chance).full
     account = Account(
-        number=number,
+        number=f"80{house.number:05d}{flat_number:03d}",
         els=f"80АВ{ordinal:06d}" if ordinal < 1_000_000 else "",
         state=state,
         payer_kind=payer_kind,
         provider=house.manager,
         name=name,
-        address=f"{house.address}, {place}",
+        address=f"{house.address}, {'пом.' if business else 'кв.'} {premises}",
     )
     flat = _draw_flat(house, business, chance)
-    return Resident(account=account, charges=tuple(_charges(account, flat, house, chance)))
+    fate = chance.random()
+    charges = tuple(_old_charges(account, flat, house, (fate, chance)))
+    pays = _drawn_pays(fate, chance) if state == "open" else {}
+    return Resident(account=account, house=house, premises=premises, flat=flat, charges=charges, pays=pays)
 
 
 def _draw_flat(house: House, business: bool, chance: Random) -> Flat:
@@ -175,29 +180,32 @@ def _draw_flat(house: House, business: bool, chance: Random) -> Flat:
     )
 
 
-def _charges(account: Account, flat: Flat, house: House, chance: Random) -> Iterator[Charge]:
-    """What is owed: nothing by a closed account, old debts by a debts-only one, this month and some debts by the rest."""
+def _drawn_pays(fate: float, chance: Random) -> dict[int, int]:
+    """Most pay everything; six in a hundred a part of August, twelve nothing of September and three half of it."""
+    august = chance.randint(30, 70) if fate < 0.06 else 100
+    return {202608: august, 202609: 0 if fate < 0.18 else 50 if fate < 0.21 else 100}
+
+
+def _old_charges(account: Account, flat: Flat, house: House, drawn: tuple[float, Random]) -> Iterator[Charge]:
+    """What an earlier billing left: nothing of a closed account, a court case of a debts-only one, some debts of the rest."""
+    fate, chance = drawn
     if account.state == "closed":
         return
     if account.state == "debts_only":
         yield from _court_case(account, flat, house, chance)
         return
-    fate = chance.random()
     if fate < 0.01:
-        yield from _period(account, flat, house, 202301, chance)
+        yield from _period(account, flat, house, (BARRED_DEBT, chance))
     if fate < 0.06:
-        yield from _paid_in_part(_period(account, flat, house, 202608, chance), chance.randint(30, 70))
+        yield from _paid_in_part(_period(account, flat, house, (OLD_DEBT, chance)), chance.randint(30, 70))
         yield _penalty(account, flat)
-    if fate < 0.18:
-        yield from _period(account, flat, house, 202609, chance)
-    current = _period(account, flat, house, CURRENT, chance)
-    yield from _paid_in_part(current, 50) if 0.18 <= fate < 0.21 else current
 
 
-def _period(account: Account, flat: Flat, house: House, period: int, chance: Random) -> Iterator[Charge]:
-    for service, amount in month_charges(flat, period, chance).items():
+def _period(account: Account, flat: Flat, house: House, of: tuple[int, Random]) -> Iterator[Charge]:
+    period, chance = of
+    for service, amount in month_charges(flat, chance).items():
         recipient = PAID_TO.get(service, house.manager)
-        own_creditor = service in ("capital_repair", "rent", "insurance") or (house.direct and service in DIRECT_SERVICES)
+        own_creditor = service in OWN_CREDITORS or (house.direct and service in DIRECT_SERVICES)
         yield Charge(
             number=account.number,
             creditor=recipient if own_creditor else house.manager,
@@ -221,7 +229,7 @@ def _penalty(account: Account, flat: Flat) -> Charge:
     return Charge(
         number=account.number,
         creditor=account.provider,
-        period=202608,
+        period=PENALTIES,
         service="penalty",
         recipient=account.provider,
         kind="penalty",
@@ -232,13 +240,13 @@ def _penalty(account: Account, flat: Flat) -> Charge:
 
 def _court_case(account: Account, flat: Flat, house: House, chance: Random) -> Iterator[Charge]:
     order = f"2-{chance.randint(100, 4999)}/2026"
-    for charge in _period(account, flat, house, 202602, chance):
+    for charge in _period(account, flat, house, (COURT_DEBT, chance)):
         if charge.pool == "main":
             yield msgspec.structs.replace(charge, court_order=order if charge.creditor == account.provider else "")
     yield Charge(
         number=account.number,
         creditor=account.provider,
-        period=202602,
+        period=COURT_DEBT,
         service="court_costs",
         recipient=account.provider,
         kind="costs",
@@ -248,68 +256,28 @@ def _court_case(account: Account, flat: Flat, house: House, chance: Random) -> I
     )
 
 
-def write_town(folder: Path, accounts: int, seed: int) -> TownFiles:
-    """Write the town as recipients.csv, accounts.csv and charges.csv, in the columns of docs/loading.md."""
-    folder.mkdir(mode=0o700, exist_ok=True)
-    files = TownFiles(recipients=folder / "recipients.csv", accounts=folder / "accounts.csv", charges=folder / "charges.csv")
-    with files.recipients.open("w", encoding="utf-8", newline="") as out:
-        rows = csv.DictWriter(out, _RECIPIENT_COLUMNS)
-        rows.writeheader()
-        rows.writerows({**msgspec.structs.asdict(one), "valid_from": "2026-01-01"} for one in list_recipients())
-    with (
-        files.accounts.open("w", encoding="utf-8", newline="") as accounts_out,
-        files.charges.open("w", encoding="utf-8", newline="") as charges_out,
-    ):
-        account_rows, charge_rows = csv.writer(accounts_out), csv.writer(charges_out)
-        account_rows.writerow(_ACCOUNT_COLUMNS)
-        charge_rows.writerow(_CHARGE_COLUMNS)
-        for resident in list_residents(accounts, seed):
-            account_rows.writerow(_account_row(resident.account))
-            printed = printed_totals(resident.charges)
-            charge_rows.writerows(_charge_row(charge, printed) for charge in resident.charges)
-    return files
+def insurance_charge(resident: Resident, period: int) -> Charge | None:
+    """Return what the insurer charges a month: by its own billing, on the same document; None for who is not insured."""
+    if resident.account.state != "open" or not resident.flat.insured:
+        return None
+    insurer = PAID_TO["insurance"]
+    return Charge(
+        number=resident.account.number,
+        creditor=insurer,
+        period=period,
+        service="insurance",
+        recipient=insurer,
+        kind="principal",
+        pool="voluntary",
+        amount=rounded(resident.flat.area_e2 * INSURANCE_M2, 100),
+    )
 
 
 def printed_totals(charges: tuple[Charge, ...]) -> dict[tuple[int, str], int]:
     """What the newest document prints as «к оплате», by (period, pool): the principal of the pool that is not yet paid."""
-    newest = max((charge.period for charge in charges), default=0)
+    newest = max((charge.period for charge in charges if charge.kind == "principal"), default=0)
     totals: dict[tuple[int, str], int] = {}
     for charge in charges:
         if charge.kind == "principal" and charge.pool in ("main", "capital_repair"):
             totals[(newest, charge.pool)] = totals.get((newest, charge.pool), 0) + charge.amount - charge.paid
     return totals
-
-
-def _account_row(account: Account) -> tuple[str, ...]:
-    izhku = f"{account.els}-01" if account.els else ""
-    return (
-        NAMESPACE,
-        account.number,
-        account.els,
-        izhku,
-        account.state,
-        account.payer_kind,
-        account.provider,
-        account.name,
-        account.address,
-    )
-
-
-def _charge_row(charge: Charge, printed: dict[tuple[int, str], int]) -> tuple[object, ...]:
-    total = printed.get((charge.period, charge.pool)) if charge.kind == "principal" else None
-    return (
-        NAMESPACE,
-        charge.number,
-        charge.creditor,
-        f"{charge.period // 100}-{charge.period % 100:02d}",
-        charge.service,
-        charge.recipient,
-        charge.kind,
-        charge.pool,
-        charge.amount,
-        DUE_DATES[charge.period],
-        LIMITATION_UNTIL.get(charge.period, ""),
-        charge.court_order,
-        charge.paid or "",
-        "" if total is None else total,
-    )

@@ -37,6 +37,8 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True):
     kopeck_services: str
     kopeck_reader: str
     valkey: str
+    kopeck_portal: str = ""
+    """Empty in the file of a folder that is older than the portal: read_or_make_secrets makes it then."""
 
     def __repr__(self) -> str:
         """Show no password."""
@@ -85,13 +87,15 @@ def hold_folder(path: Path) -> Iterator[Path]:
 def read_or_make_secrets(folder: Path) -> Secrets:
     """The folder's passwords; made at random when the folder is new. The caller holds the folder."""
     path = folder / "secrets.json"
+    found: dict[str, str] = {}
     if path.exists():
         try:
-            return msgspec.json.decode(path.read_bytes(), type=Secrets)
+            found = msgspec.structs.asdict(msgspec.json.decode(path.read_bytes(), type=Secrets))
         except msgspec.DecodeError as error:
             raise FolderError(f"{path} cannot be read ({error}): without it the servers' passwords are lost") from error
-    made = Secrets(**{name: secrets.token_hex(PASSWORD_BYTES) for name in Secrets.__struct_fields__})
-    write_private(path, msgspec.json.format(msgspec.json.encode(made)))
+    made = Secrets(**{name: found.get(name) or secrets.token_hex(PASSWORD_BYTES) for name in Secrets.__struct_fields__})
+    if msgspec.structs.asdict(made) != found:
+        write_private(path, msgspec.json.format(msgspec.json.encode(made)))
     return made
 
 

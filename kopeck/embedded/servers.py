@@ -21,8 +21,8 @@ from kopeck.embedded.place import server_account
 from kopeck.embedded.postgres import EmbeddedPostgres
 from kopeck.embedded.valkey import EmbeddedValkey
 
-ROLES = ("kopeck_gateway", "kopeck_services", "kopeck_reader")
-"""The roles of the ledger (design W7); migration 0001 creates them without a login."""
+ROLES = ("kopeck_gateway", "kopeck_services", "kopeck_reader", "kopeck_portal")
+"""The roles that programs run as (design W7); migrations 0001 and 0022 create them without a login."""
 JOIN_TIMEOUT_S = 60
 
 
@@ -39,6 +39,7 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     reader_dsn: str
     redis_url: str
     role_passwords: dict[str, str] = {}
+    portal_dsn: str = ""
 
     def __repr__(self) -> str:
         """Show no password."""
@@ -168,6 +169,7 @@ def _connections(
             services_dsn=config.postgres_services_dsn or dsn_with_role(config.postgres_dsn, "kopeck_services"),
             reader_dsn=config.postgres_reader_dsn or dsn_with_role(config.postgres_dsn, "kopeck_reader"),
             redis_url=redis_url,
+            portal_dsn=config.postgres_portal_dsn or dsn_with_role(config.postgres_dsn, "kopeck_portal"),
         )
     passwords = {role: getattr(secrets, role) for role in ROLES}
     return Connections(
@@ -177,6 +179,7 @@ def _connections(
         reader_dsn=postgres.dsn(user="kopeck_reader", password=passwords["kopeck_reader"]),
         redis_url=redis_url,
         role_passwords=passwords,
+        portal_dsn=postgres.dsn(user="kopeck_portal", password=passwords["kopeck_portal"]),
     )
 
 

@@ -5,9 +5,15 @@
 SELECT (SELECT count(*) FROM reference.personal_account WHERE namespace = $1) AS accounts,
     (SELECT count(*) FROM reference.table_due) AS due
 
--- name: list_loaded
--- Kinds of files that were ever loaded.
-SELECT DISTINCT what FROM reference.loaded_file
+-- name: is_billed
+-- Whether the period was printed and no run of it is under way: the town is settled, by this program or by an earlier one.
+SELECT EXISTS (SELECT FROM reference.printed_total t WHERE t.period = $1)
+    AND NOT EXISTS (SELECT FROM billing.run r WHERE r.period = $1 AND r.state IN ('draft', 'checked', 'approved', 'publishing'))
+
+-- name: list_printed
+-- What the accounts of a namespace were printed for a period, in both pools together.
+SELECT a.number, sum(t.amount)::bigint AS total FROM reference.printed_total t JOIN reference.personal_account a USING (personal_account)
+WHERE a.namespace = $1 AND t.period = $2 GROUP BY a.number
 
 -- name: list_open_accounts
 -- Open accounts of a namespace in an order of no meaning, with the sum their current document prints in the main pool.

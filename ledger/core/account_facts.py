@@ -9,6 +9,17 @@ from schemas.allocation import AccountState, AdvanceRule, AllocationTable, Payer
 from schemas.ids import AccountId, Line, PayeeNumber
 
 
+class LimitationTerm(msgspec.Struct, frozen=True, kw_only=True):
+    """The general term of limitation (ГК 196 п. 1) in whole ``years`` for charges due from ``since`` on."""
+
+    since: date
+    years: int
+
+
+LIMITATION_TERMS = (LimitationTerm(since=date(1995, 1, 1), years=3),)
+"""Ascending by ``since``: three years since the Civil Code; used while the law's table has no row (ledger/tables.py)."""
+
+
 class ChargeKind(IntEnum):
     """Kinds of reference.charge: those of ``schemas.allocation.Kind``, and lines that hold advances."""
 
@@ -80,7 +91,7 @@ class AccountFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     ``version`` is the head's, 0 before the first publication. ``opening_until`` is the highest line whose opening amounts
     are in the journal already. ``checked_period`` is the newest document that an earlier publication has covered: its
-    printed total was compared then, and payments since have moved what is open.
+    printed total was compared then, and payments since have moved what is open. ``limitation`` ascends by its days.
     """
 
     account: AccountId
@@ -96,6 +107,7 @@ class AccountFacts(msgspec.Struct, frozen=True, kw_only=True):
     printed: tuple[Printed, ...] = ()
     opening_until: int = 0
     checked_period: int = 0
+    limitation: tuple[LimitationTerm, ...] = LIMITATION_TERMS
 
 
 class Control(msgspec.Struct, frozen=True, kw_only=True):

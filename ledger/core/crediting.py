@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
-from ledger.core.account_facts import AccountFacts, BuiltTable, Charge, ChargeKind
+from ledger.core.account_facts import AccountFacts, BuiltTable, Charge, ChargeKind, LimitationTerm
 from ledger.core.advances import advance_of
-from ledger.core.limitation import LIMITATION_TERMS, LimitationTerm, limits_by_line
+from ledger.core.limitation import limits_by_line
 from ledger.core.opening import pending_openings, settled_by_line
 from ledger.core.totals import Place, totals_of
 from ledger.core.validity import ONE_DAY, alias_changes, aliases_on, expiry_of, zone_of
@@ -45,18 +45,19 @@ def build_table(
     charges: Sequence[Charge],
     paid: Mapping[Line, int],
     moment: datetime,
-    law: tuple[LimitationTerm, ...] = LIMITATION_TERMS,
+    law: tuple[LimitationTerm, ...] | None = None,
 ) -> BuiltTable:
     """Build the table that follows ``facts.version`` from all the account's charges.
 
-    ``paid`` is what the journal credits to each line, in kopecks; ``moment`` is aware. Raises BuildError when the open sum
-    is not the printed one, an advance line is missing, or the facts cannot be read.
+    ``paid`` is what the journal credits to each line, in kopecks; ``moment`` is aware; ``law`` stands in for the facts'
+    terms of limitation. Raises BuildError when the open sum is not the printed one, an advance line is missing, or the facts
+    cannot be read.
     """
     zone = zone_of(facts)
     today = moment.astimezone(zone).date()
     money = _Money(paid, settled_by_line(facts, charges, paid))
     obligations = [charge for charge in charges if charge.kind is not ChargeKind.ADVANCE]
-    limits = limits_by_line(obligations, law)
+    limits = limits_by_line(obligations, facts.limitation if law is None else law)
     document = _document_period(facts, obligations)
     groups = _groups(obligations, limits, today)
     places = [_place(facts, group, groups[group], money, document) for group in _in_order(facts, groups)]
@@ -91,12 +92,19 @@ def _is_on_document(kind: int, pool: Pool, court_order: str) -> bool:
 
 
 def _groups(obligations: Sequence[Charge], limits: Mapping[Line, date], today: date) -> dict[_Group, list[Charge]]:
-    groups: dict[_Group, list[Charge]] = {}
+    groups: dict[tuple[object, ...], list[Charge]] = {}
     for charge in obligations:
-        barred = not charge.court_order and limits[charge.line] < today
-        key = _Group(charge.creditor, charge.period, charge.pool, Kind(charge.kind), charge.court_order, barred)
-        groups.setdefault(key, []).append(charge)
-    return groups
+        order = charge.court_order
+        key = (charge.creditor, charge.period, charge.pool, charge.kind, order, not order and limits[charge.line] < today)
+        if key in groups:
+            groups[key].append(charge)
+        else:
+            groups[key] = [charge]
+    return {_group(key[-1] is True, found[0]): found for key, found in groups.items()}
+
+
+def _group(barred: bool, charge: Charge) -> _Group:
+    return _Group(charge.creditor, charge.period, charge.pool, Kind(charge.kind), charge.court_order, barred)
 
 
 def _in_order(facts: AccountFacts, groups: Mapping[_Group, Sequence[Charge]]) -> list[_Group]:
@@ -105,7 +113,7 @@ def _in_order(facts: AccountFacts, groups: Mapping[_Group, Sequence[Charge]]) ->
     def key(group: _Group) -> tuple[object, ...]:
         rank = _rank(group, facts.provider.costs_first)
         inside = _UNDER_ORDER[group.kind] if group.court_order else 0
-        due = min(charge.due_date for charge in groups[group])
+        due = min([charge.due_date for charge in groups[group]])
         return rank, group.court_order, inside, due, group.period, facts.register.recipients[group.creditor], group.barred
 
     return sorted(groups, key=key)
@@ -128,7 +136,7 @@ def _place(facts: AccountFacts, group: _Group, charges: Sequence[Charge], money:
     names = facts.register.payees
     ordered = sorted(charges, key=lambda charge: names[charge.payee]) if len(charges) > 1 else charges
     settled = tuple([money.settled[charge.line] for charge in ordered])
-    is_open = any(charge.amount > paid for charge, paid in zip(ordered, settled, strict=True))
+    is_open = any([charge.amount > paid for charge, paid in zip(ordered, settled, strict=True)])
     newest = group.period == document and _is_on_document(group.kind, group.pool, group.court_order)
     tier = Tier(
         creditor=group.creditor,

@@ -4,21 +4,8 @@ from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 
-import msgspec
-
-from ledger.core.account_facts import Charge, ChargeKind
+from ledger.core.account_facts import LIMITATION_TERMS, Charge, ChargeKind, LimitationTerm
 from schemas.ids import Line
-
-
-class LimitationTerm(msgspec.Struct, frozen=True, kw_only=True):
-    """The general term in whole ``years`` for charges due from ``since`` on."""
-
-    since: date
-    years: int
-
-
-LIMITATION_TERMS = (LimitationTerm(since=date(1995, 1, 1), years=3),)
-"""Ascending by ``since``: ГК 196 п. 1, three years since the Civil Code."""
 
 
 @lru_cache(maxsize=4096)
@@ -37,14 +24,16 @@ def last_day_of_limitation(due_date: date, law: tuple[LimitationTerm, ...] = LIM
 def limits_by_line(charges: Sequence[Charge], law: tuple[LimitationTerm, ...]) -> dict[Line, date]:
     """Return each line's last day of limitation; a penalty's ends with its principal's (ГК 207)."""
     limits = {charge.line: charge.limitation_until or last_day_of_limitation(charge.due_date, law) for charge in charges}
+    penalties = [charge for charge in charges if charge.kind is ChargeKind.PENALTY]
+    if not penalties:
+        return limits
     principal: dict[tuple[object, ...], date] = {}
     for charge in charges:
         if charge.kind is ChargeKind.PRINCIPAL:
             key = _obligation(charge)
             principal[key] = max(principal.get(key, date.min), limits[charge.line])
-    for charge in charges:
-        if charge.kind is ChargeKind.PENALTY:
-            limits[charge.line] = min(limits[charge.line], principal.get(_obligation(charge), date.max))
+    for charge in penalties:
+        limits[charge.line] = min(limits[charge.line], principal.get(_obligation(charge), date.max))
     return limits
 
 

@@ -20,6 +20,7 @@ _REVERSIBLE = frozenset(
         EntryKind.PAYMENT,
         EntryKind.SUSPENSE,
         EntryKind.PAID_ELSEWHERE,
+        EntryKind.ADVANCE_OFFSET,
         EntryKind.STATEMENT_COVER,
         # Of statement lines that vanish (services/clearing).
         EntryKind.HELD_BY_BANK,

@@ -16,6 +16,7 @@ from ledger.chart import AccountKind, ledger_account, parts_of, payable_base
 from ledger.core.bank_entries import BANK_SPACE, cover_fault
 from ledger.core.designation import Payees, designation_from_text, resolve_designation
 from ledger.core.entry import PaymentFacts, credit_postings, entry_for_cover, entry_for_payment, entry_for_suspense
+from ledger.core.offset import offset_fault, overspent_fault
 from ledger.core.reassign import arrival_fault, is_departure
 from ledger.core.refund import REFUND_SPACE, refund_account, taken_back
 from ledger.core.release import Portion, part_of, release_entry, release_fault
@@ -141,6 +142,8 @@ class Replay:
         entry = recorded.entry
         if recorded.recorded_at.timestamp() >= table.valid_until:
             return f"the table of version {table.version} had expired when the entry was recorded"
+        if entry.kind is EntryKind.ADVANCE_OFFSET:
+            return overspent_fault(entry, table) or apply_lines(table, entry.lines, entry.amounts)
         if entry.kind not in _SPLIT or is_departure(entry):
             return apply_lines(table, entry.lines, entry.amounts)
         try:
@@ -167,6 +170,8 @@ def form_fault(recorded: RecordedEntry, original: RecordedEntry | None, earlier:
         kinds = zip([parts_of(account).kind for account in entry.accounts], entry.amounts, strict=True)
         misplaced = [kind for kind, amount in kinds if kind not in (_HOLDERS if amount > 0 else _SETTLED)]
         return f"paid elsewhere may not stand on {misplaced[0].name.lower()}" if misplaced else ""
+    if entry.kind is EntryKind.ADVANCE_OFFSET:
+        return offset_fault(entry)
     if entry.kind is EntryKind.SUSPENSE_RELEASE:
         return release_fault(entry)
     if entry.kind is EntryKind.REFUND_DEDUCTED:

@@ -64,7 +64,7 @@ CREATE UNIQUE INDEX run_house_live ON billing.run_house (provider, house, period
 CREATE UNIQUE INDEX run_house_month ON billing.run_house (provider, house, period) WHERE kind = 'month' AND standing <> 'dropped';
 CREATE INDEX run_house_waiting ON billing.run_house (run, house) WHERE state = 'waiting';
 
--- Who is paid for a service of a house in a run, and who claims it.
+-- Who is paid for a service of a house in a run, and who claims it; and what its lines come to.
 CREATE TABLE billing.run_terms (
     run bigint NOT NULL,
     house text NOT NULL,
@@ -74,27 +74,35 @@ CREATE TABLE billing.run_terms (
     pool smallint NOT NULL CONSTRAINT run_terms_pool CHECK (pool IN (0, 1)),
     title text NOT NULL,
     unit text NOT NULL,
+    lines int NOT NULL DEFAULT 0,
+    accounts int NOT NULL DEFAULT 0,
+    amount bigint NOT NULL DEFAULT 0,
     CONSTRAINT run_terms_key PRIMARY KEY (run, house, service));
--- The accounts of a run, with lines or without.
+-- The accounts of a run, with lines or without: what was calculated, a row an account (0010). services, volumes, prices, amounts and
+-- explanations are parallel, a line at a place; kinds and of_periods too, or empty where all are 0. volumes and prices are millionths,
+-- kinds LineKinds, explanations packed (services/billing/runs/packing.py).
+-- No foreign keys: they were measured at 80 % of a load's writing (0002); account_of_draft looks once a statement instead.
 CREATE TABLE billing.run_account (
     run bigint NOT NULL,
     account bigint NOT NULL,
     house text NOT NULL,
+    services text[] NOT NULL DEFAULT '{}',
+    kinds smallint[] NOT NULL DEFAULT '{}' CONSTRAINT line_kind CHECK (0 <= ALL (kinds) AND 7 >= ALL (kinds)),
+    volumes bigint[] NOT NULL DEFAULT '{}',
+    prices bigint[] NOT NULL DEFAULT '{}',
+    amounts bigint[] NOT NULL DEFAULT '{}',
+    of_periods int[] NOT NULL DEFAULT '{}' CONSTRAINT line_of_period CHECK (0 <= ALL (of_periods) AND 209912 >= ALL (of_periods)),
+    explanations bytea[] NOT NULL DEFAULT '{}',
+    CONSTRAINT lines_are_whole CHECK (cardinality(services) = cardinality(amounts) AND cardinality(volumes) = cardinality(amounts)
+        AND cardinality(prices) = cardinality(amounts) AND cardinality(explanations) = cardinality(amounts)
+        AND cardinality(kinds) IN (0, cardinality(amounts)) AND cardinality(of_periods) IN (0, cardinality(amounts))),
     CONSTRAINT run_account_key PRIMARY KEY (run, account));
--- What was calculated. volume and price are millionths; kind is a LineKind; explanation is packed (services/billing/runs/packing.py).
--- No foreign keys: they were measured at 80 % of a load's writing (0002); line_of_draft looks once a statement instead.
-CREATE TABLE billing.line (
-    run bigint NOT NULL,
-    account bigint NOT NULL,
-    nth int NOT NULL,
-    service text NOT NULL,
-    kind smallint NOT NULL CONSTRAINT line_kind CHECK (kind BETWEEN 0 AND 7),
-    volume bigint NOT NULL,
-    price bigint NOT NULL,
-    amount bigint NOT NULL,
-    of_period int NOT NULL CONSTRAINT line_of_period CHECK (of_period = 0 OR of_period BETWEEN 199101 AND 209912),
-    explanation bytea NOT NULL,
-    CONSTRAINT line_key PRIMARY KEY (run, account, nth));
+-- What was calculated, line by line.
+CREATE VIEW billing.line AS
+SELECT a.run, a.account, l.nth::int AS nth, l.service, coalesce(l.kind, 0::smallint) AS kind, l.volume, l.price, l.amount,
+    coalesce(l.of_period, 0) AS of_period, l.explanation
+FROM billing.run_account a CROSS JOIN LATERAL unnest(a.services, a.kinds, a.volumes, a.prices, a.amounts, a.of_periods, a.explanations)
+    WITH ORDINALITY AS l(service, kind, volume, price, amount, of_period, explanation, nth);
 
 -- What a check found. An error stops approval until somebody has acknowledged it.
 CREATE TABLE billing.finding (
@@ -138,7 +146,7 @@ CREATE TABLE billing.document (
     CONSTRAINT document_number CHECK ((nth IS NULL) = (number IS NULL) AND (nth IS NULL) = (main IS NULL)),
     CONSTRAINT document_is_numbered CHECK (state NOT IN ('charged', 'published') OR nth IS NOT NULL),
     CONSTRAINT document_has_table CHECK (state <> 'published' OR (book IS NOT NULL AND version IS NOT NULL AND table_main IS NOT NULL)),
-    CONSTRAINT document_once UNIQUE (account, period, nth)) WITH (fillfactor = 80);
+    CONSTRAINT document_once UNIQUE (account, period, nth)) WITH (fillfactor = 90);
 
 -- A sum decided of a closed month, charged by the run of an open one (LineKind CORRECTION or FINE).
 CREATE TABLE billing.adjustment (
@@ -235,13 +243,11 @@ CREATE FUNCTION billing.refuse_change() RETURNS trigger LANGUAGE plpgsql SET sea
 BEGIN
   RAISE integrity_constraint_violation USING MESSAGE = TG_TABLE_NAME || ': what is recorded here never changes', CONSTRAINT = TG_NAME;
 END $$;
-CREATE TRIGGER line_of_draft AFTER INSERT ON billing.line
-    REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION billing.refuse_unless_draft();
-CREATE TRIGGER line_taken_away AFTER DELETE ON billing.line
-    REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION billing.refuse_unless_draft();
-CREATE TRIGGER lines_stay BEFORE UPDATE OR TRUNCATE ON billing.line FOR EACH STATEMENT EXECUTE FUNCTION billing.refuse_change();
 CREATE TRIGGER account_of_draft AFTER INSERT ON billing.run_account
     REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION billing.refuse_unless_draft();
+CREATE TRIGGER account_taken_away AFTER DELETE ON billing.run_account
+    REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION billing.refuse_unless_draft();
+CREATE TRIGGER lines_stay BEFORE UPDATE OR TRUNCATE ON billing.run_account FOR EACH STATEMENT EXECUTE FUNCTION billing.refuse_change();
 CREATE TRIGGER terms_of_draft AFTER INSERT ON billing.run_terms
     REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION billing.refuse_unless_draft();
 CREATE TRIGGER adjustments_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON billing.adjustment
@@ -263,7 +269,7 @@ GRANT INSERT, UPDATE (state, closed_by, closed_at) ON billing.month TO kopeck_se
 GRANT INSERT, UPDATE (state, digest, checked_at, approved_by, approved_at, due_on, published_at, dropped_by, dropped_at)
     ON billing.run TO kopeck_services;
 GRANT INSERT, UPDATE (standing, state, reason, digest, accounts, lines, amount) ON billing.run_house TO kopeck_services;
-GRANT INSERT, DELETE ON billing.run_terms, billing.run_account, billing.line TO kopeck_services;
+GRANT INSERT, DELETE ON billing.run_terms, billing.run_account TO kopeck_services;
 GRANT INSERT, UPDATE (acknowledged_by, acknowledged_at, why) ON billing.finding TO kopeck_services;
 GRANT DELETE ON billing.finding TO kopeck_services;
 GRANT INSERT, UPDATE ON billing.document TO kopeck_services;

@@ -14,6 +14,11 @@ SELECT recipient, code, advance_rule, per_service_payment, costs_first FROM refe
 -- Every (recipient, service) pair and its number.
 SELECT p.payee, p.recipient, p.service FROM reference.payee p;
 
+-- name: list_limitation
+-- The general terms of limitation by the day from which a debt is due, ascending (ГК 196 п. 1).
+SELECT f.valid_from, (f.figures ->> 'years')::int AS years FROM law.in_force f
+WHERE f.table_name = 'limitation' AND f.key = '' AND f.region = '' AND NOT f.ends ORDER BY f.valid_from;
+
 -- name: add_advance_payees
 -- Gives each provider that takes advances to one line the payee of that line.
 INSERT INTO reference.payee (recipient, service)

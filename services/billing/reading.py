@@ -22,19 +22,22 @@ from services.billing.core.assembling import (
     ladder_terms,
     norm_volume,
     premises_rungs,
+    with_departed,
 )
 from services.billing.core.facts import HouseFacts, PremisesFacts
+from services.billing.core.heating import charged_heat
 from services.billing.core.ladder import Rung, changed_periods, norm_periods
 from services.billing.core.law import Law, LawSilent
 from services.billing.core.meters import MeterLife, MeterOutOfOrder, Possibility, Supply, supply_of
-from services.billing.core.month import HeatingWay, HouseMonth, PremisesKind
+from services.billing.core.month import HeatingWay, HouseMonth, PremisesKind, ServiceKind
 from services.billing.core.periods import days_of, month_number, period_of
 from services.billing.core.pricing import is_priced
 from services.billing.core.quality import UncoveredAct
 from services.billing.core.quantities import Price, Volume
+from services.billing.handover import as_parts, find_handed_over, list_handovers, read_facts_of, with_handed_over
 from services.billing.readings.lives import lives_of
 from services.billing.runs.sources import Connection, HouseUnreadable
-from services.billing.stock.facts import read_facts
+from services.billing.stock.facts import read_facts, read_norm_facts
 
 SQL = load_statements("services/billing/reading.sql")
 
@@ -43,14 +46,18 @@ HISTORY_MONTHS = 37
 """Readings are looked back for: three years and the month (limitation), which is more than any average or settlement asks."""
 
 Months = Mapping[str, HouseMonth | HouseUnreadable]
+HousedLife = tuple[int, str, str, MeterLife]
+"""Premises or 0, communal flat or empty, service, and the meter's life."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """A period as it is known from readings up to ``known`` (the period itself for 0), read on ``today``."""
+    """A period as it is known from readings up to ``known`` (the period itself for 0), read on ``today``. Of houses that change
+    their provider within it the part of ``provider`` is read; empty: of the first one."""
 
     period: int
     today: date
     known: int = 0
+    provider: str = ""
 
     @property
     def until(self) -> int:
@@ -67,20 +74,30 @@ class StockReading:
     async def list_houses(self, connection: Connection, provider: str, period: int) -> Sequence[str]:
         """Return the houses that the provider bills in the period, ascending."""
         rows = await connection.fetch(SQL["provided_houses"], provider, _first_day(period))
-        return [row["code"] for row in rows]
+        return await with_handed_over(connection, [row["code"] for row in rows], provider, period)
 
     async def houses_of(self, connection: Connection, provider: str, period: int, accounts: Sequence[str]) -> Mapping[str, str]:
         """Return the house of each account that is in one of the provider's; others are left out."""
-        houses = set(await self.list_houses(connection, provider, period))
+        houses = {row["code"] for row in await connection.fetch(SQL["provided_houses"], provider, _first_day(period))}
         rows = await connection.fetch(SQL["houses_of_accounts"], *_names(accounts), _first_day(period))
-        return {row["name"]: row["code"] for row in rows if row["code"] in houses}
+        found = {row["name"]: row["code"] for row in rows if row["code"] in houses}
+        gone = [account for account in accounts if account not in found]
+        found |= await find_handed_over(connection, _names(gone), provider, period) if gone else {}
+        gone = [account for account in gone if account not in found]
+        rows = await connection.fetch(SQL["departed"], provider, period, _first_day(period), [], gone) if gone else []
+        return found | {row["name"]: row["code"] for row in rows}
 
     async def read_houses(self, connection: Connection, provider: str, period: int, houses: Sequence[str]) -> Months:
         """Return each house's month, or why it has none."""
-        asked = Asked(period=period, today=self._today, known=self._known)
+        asked = Asked(period=period, today=self._today, known=self._known, provider=provider)
         months: dict[str, HouseMonth | HouseUnreadable] = {}
         async for chunk in read_months(connection, houses, self._law, asked):
             months |= chunk
+        rows = await connection.fetch(SQL["departed"], provider, period, _first_day(period), list(houses), [])
+        for code, gone in _by_code(rows).items():
+            month = months[code]
+            if isinstance(month, HouseMonth):
+                months[code] = with_departed(month, [(row["number"], row["name"]) for row in gone])
         return months
 
     async def number_accounts(self, connection: Connection, provider: str, accounts: Sequence[str]) -> Mapping[str, AccountId]:
@@ -94,13 +111,18 @@ async def read_months(connection: Connection, houses: Sequence[str], law: Law, a
     for start in range(0, len(houses), HOUSES_AT_ONCE):
         codes = houses[start : start + HOUSES_AT_ONCE]
         rows = await connection.fetch(SQL["houses_by_code"], list(codes))
-        facts = await read_facts(connection, [row["house"] for row in rows], asked.period)
+        numbers = [row["house"] for row in rows]
+        changes = await list_handovers(connection, numbers, asked.period)
+        facts = await read_facts_of(connection, numbers, asked.period, asked.provider, changes)
         meterings = await read_meterings(connection, facts, law, asked)
         months: dict[str, HouseMonth | HouseUnreadable] = {
             code: HouseUnreadable("дома нет в данных этого месяца") for code in codes
         }
         for one in facts:
             months[one.house] = _month(one, meterings[one.key], law, asked)
+        if changed := [one for one in facts if one.key in changes]:
+            lives = await _read_lives(connection, [one.key for one in changed], asked)
+            months |= as_parts([(one, months[one.house]) for one in changed], changes, asked.provider, lives)
         yield months
 
 
@@ -122,8 +144,15 @@ async def read_meterings(
     connection: Connection, facts: Sequence[HouseFacts], law: Law, asked: Asked
 ) -> dict[int, Metering | HouseUnreadable]:
     """Return the meters of each house (by its number), with the norms that readings have to be settled with."""
+    return await meterings_of(connection, facts, await _read_lives(connection, [one.key for one in facts], asked), (law, asked))
+
+
+async def meterings_of(
+    connection: Connection, facts: Sequence[HouseFacts], lives: Mapping[int, Sequence[HousedLife]], by: tuple[Law, Asked]
+) -> dict[int, Metering | HouseUnreadable]:
+    """Return the meters of each house whose lives, by house, are those given; the rest of what a metering is, is read."""
+    law, asked = by
     houses = [one.key for one in facts]
-    lives = await _read_lives(connection, houses, asked)
     rows = _Rows(
         possibilities=_by(await connection.fetch(SQL["possibilities"], houses, _first_day(asked.period)), "premises"),
         volumes=_by(await connection.fetch(SQL["house_volumes"], houses, asked.period), "house"),
@@ -152,7 +181,7 @@ class _Supplies(msgspec.Struct, frozen=True, kw_only=True):
     by_place: Mapping[tuple[int, str, str], Supply]
 
     @classmethod
-    def of(cls, lives: Iterable[tuple[int, str, str, MeterLife]], seasonal: Collection[str], idle: frozenset[int]) -> "_Supplies":
+    def of(cls, lives: Iterable[HousedLife], seasonal: Collection[str], idle: frozenset[int]) -> "_Supplies":
         """Group the meters; those of ``seasonal`` services rest in ``idle`` months. Raises MeterOutOfOrder."""
         groups: defaultdict[tuple[int, str, str], list[MeterLife]] = defaultdict(list)
         for premises, flat, service, life in lives:
@@ -181,16 +210,19 @@ async def _read_idle(connection: Connection, facts: Sequence[HouseFacts], asked:
     return {house: frozenset(range(first, last + 1)) - heated.get(house, set()) for house in houses}
 
 
-async def _read_lives(
-    connection: Connection, houses: Sequence[int], asked: Asked
-) -> dict[int, list[tuple[int, str, str, MeterLife]]]:
+async def _read_lives(connection: Connection, houses: Sequence[int], asked: Asked) -> dict[int, list[HousedLife]]:
     last = days_of(month_number(asked.until))[1]
-    meters = await connection.fetch(SQL["meters"], houses, last)
+    return await read_lives(connection, await connection.fetch(SQL["meters"], houses, last), asked)
+
+
+async def read_lives(connection: Connection, meters: Sequence[Any], asked: Asked) -> dict[int, list[HousedLife]]:
+    """Return the lives of meters (rows of the statement ``meters``) by house, in the order of the rows."""
+    last = days_of(month_number(asked.until))[1]
     numbers = [row["meter"] for row in meters]
     events = await connection.fetch(SQL["events"], numbers, last)
     since = period_of(month_number(asked.period) - HISTORY_MONTHS)
     readings = await connection.fetch(SQL["readings"], numbers, since, asked.until)
-    found: defaultdict[int, list[tuple[int, str, str, MeterLife]]] = defaultdict(list)
+    found: defaultdict[int, list[HousedLife]] = defaultdict(list)
     for row, life in lives_of(meters, events, readings):
         found[row["house"]].append((row["premises"], row["flat"], row["service"], life))
     return found
@@ -217,10 +249,33 @@ async def _read_norms(
                     wanted[period].append((one.key, *place))
     norms: defaultdict[NormKey, dict[int, int]] = defaultdict(dict)
     for period, keys in wanted.items():
-        then = {one.key: one for one in await read_facts(connection, sorted({key[0] for key in keys}), period)}
+        then = await _read_then(connection, keys, period)
+        heated = await _read_heated(connection, keys, then, (law, msgspec.structs.replace(asked, period=period, known=0)))
         for key in keys:
-            norms[key][period] = _norm(then.get(key[0]), key)
+            norms[key][period] = _norm(then.get(key[0]), key, heated.get(key[0]))
     return norms
+
+
+async def _read_heated(
+    connection: Connection, keys: Iterable[NormKey], then: Mapping[int, HouseFacts], by: tuple[Law, Asked]
+) -> dict[int, HouseMonth]:
+    """Return the whole months, as they were charged, of houses whose heat has to be settled: by a house meter it went by area."""
+    law, asked = by
+    kinds = {(house, terms.service): terms.kind for house, facts in then.items() for terms in facts.services}
+    houses = sorted({key[0] for key in keys if kinds.get((key[0], key[3])) is ServiceKind.HEATING})
+    facts = await read_facts(connection, houses, asked.period) if houses else ()
+    meterings = await read_meterings(connection, facts, law, asked) if facts else {}
+    months = {one.key: _month(one, meterings[one.key], law, asked) for one in facts}
+    return {house: month for house, month in months.items() if isinstance(month, HouseMonth)}
+
+
+async def _read_then(connection: Connection, keys: Iterable[NormKey], period: int) -> dict[int, HouseFacts]:
+    """Return the facts of a period by house: of the premises of the keys alone, but of all where a communal flat is asked for."""
+    flats = {house for house, _, flat, _ in keys if flat}
+    premises = {key: house for house, key, _, _ in keys if house not in flats}
+    whole = await read_facts(connection, sorted(flats), period) if flats else ()
+    some = await read_norm_facts(connection, sorted(set(premises.values())), period, sorted(premises)) if premises else ()
+    return {one.key: one for one in (*whole, *some)}
 
 
 def _ladders(facts: HouseFacts, supplies: _Supplies, law: Law) -> Iterable[tuple[tuple[int, str, str], Supply, Any]]:
@@ -235,13 +290,19 @@ def _ladders(facts: HouseFacts, supplies: _Supplies, law: Law) -> Iterable[tuple
         yield (key, flat, service), supply, ladder_terms(view, day, ladder_key(kind, kinds[service]), kinds[service])
 
 
-def _norm(facts: HouseFacts | None, key: NormKey) -> Volume:
-    """Return what the premises, or the rooms of the flat, were charged by the norm; nothing where they were not there."""
+def _norm(facts: HouseFacts | None, key: NormKey, month: HouseMonth | None = None) -> Volume:
+    """Return what the premises, or the rooms of the flat, were charged by the norm; nothing where they were not there.
+
+    Heat is what the ``month`` charged, where it is known.
+    """
     _, premises, flat, service = key
     terms = next((one for one in facts.services if one.service == service), None) if facts is not None else None
     if facts is None or terms is None:
         return Volume(0)
-    return Volume(sum(norm_volume(terms, one, facts.services) for one in facts.premises if _is_of(one, premises, flat)))
+    mine = [one for one in facts.premises if _is_of(one, premises, flat)]
+    if month is not None and terms.kind is ServiceKind.HEATING:
+        return Volume(sum(charged_heat(month, service, one.premises) for one in mine))
+    return Volume(sum(norm_volume(terms, one, facts.services) for one in mine))
 
 
 def _is_of(facts: PremisesFacts, premises: int, flat: str) -> bool:
@@ -308,6 +369,13 @@ async def list_changed_periods(connection: Connection, houses: Sequence[str], la
 def _places(metering: Metering) -> dict[tuple[int, str, str], Supply]:
     premises = {(key, "", service): one.supply for (key, service), one in metering.premises.items()}
     return premises | {(0, flat, service): one.supply for (flat, service), one in metering.flats.items()}
+
+
+def _by_code(records: Iterable[Any]) -> dict[str, list[Any]]:
+    groups: defaultdict[str, list[Any]] = defaultdict(list)
+    for record in records:
+        groups[record["code"]].append(record)
+    return groups
 
 
 def _names(accounts: Sequence[str]) -> tuple[list[str], list[str], list[str]]:

@@ -21,6 +21,34 @@ FROM unnest($1::text[], $2::text[], $3::text[]) AS g(name, namespace, number)
         WHERE c.personal_account = a.personal_account AND c.valid_from <= $4 ORDER BY c.valid_from DESC LIMIT 1) c ON c.state = 0
     JOIN housing.premises p ON p.premises = c.premises JOIN housing.house h ON h.house = p.house
 
+-- name: departed
+-- Accounts with sums decided for a provider's ($1) month ($2, its first day $3) that stand in none of its houses any more: of those that
+-- stood in the given houses ($4, codes) last, or of the named ones ($5, namespace:number). Where they stood, and their names.
+SELECT h.code, p.number, a.namespace || ':' || a.number AS name
+FROM (SELECT DISTINCT b.personal_account FROM housing.house g JOIN housing.premises q USING (house) JOIN housing.account b USING (premises)
+        WHERE g.code = ANY ($4::text[])
+    UNION SELECT n.personal_account FROM unnest($5::text[]) AS u(name) JOIN reference.personal_account n
+        ON n.namespace = split_part(u.name, ':', 1) AND n.number = substr(u.name, strpos(u.name, ':') + 1)) w
+    JOIN reference.personal_account a USING (personal_account)
+    CROSS JOIN (SELECT r.recipient FROM reference.recipient r WHERE r.code = $1) v
+    CROSS JOIN LATERAL (
+        SELECT b.premises FROM housing.account b JOIN housing.premises q USING (premises)
+            JOIN LATERAL (SELECT t.provider, t.state FROM housing.live_house_terms t WHERE t.house = q.house AND t.valid_from <= $3
+                ORDER BY t.valid_from DESC LIMIT 1) t ON t.state = 0 AND t.provider = v.recipient
+        WHERE b.personal_account = w.personal_account AND b.state = 0 AND b.valid_from <= $3
+        ORDER BY b.valid_from DESC, b.load DESC LIMIT 1) l
+    JOIN housing.premises p ON p.premises = l.premises JOIN housing.house h ON h.house = p.house
+WHERE EXISTS (SELECT FROM billing.adjustment j WHERE j.account = w.personal_account AND j.in_period = $2 AND j.provider = v.recipient
+        GROUP BY j.service, j.kind, j.of_period HAVING sum(j.amount) <> 0)
+    AND NOT EXISTS (
+        SELECT FROM (SELECT c.premises, c.state FROM housing.live_account c
+                WHERE c.personal_account = w.personal_account AND c.valid_from <= $3 ORDER BY c.valid_from DESC LIMIT 1) c
+            JOIN housing.premises q USING (premises)
+            JOIN LATERAL (SELECT t.provider, t.state FROM housing.live_house_terms t WHERE t.house = q.house AND t.valid_from <= $3
+                ORDER BY t.valid_from DESC LIMIT 1) t ON t.state = 0 AND t.provider = v.recipient
+        WHERE c.state = 0)
+ORDER BY h.code, p.number, name
+
 -- name: number_accounts
 -- The ledger's numbers of accounts.
 SELECT g.name, a.personal_account
@@ -28,8 +56,12 @@ FROM unnest($1::text[], $2::text[], $3::text[]) AS g(name, namespace, number)
     JOIN reference.personal_account a ON a.namespace = g.namespace AND a.number = g.number
 
 -- name: meters
--- Meters of the houses that are commissioned by a day ($2).
-SELECT l.* FROM readings.live_meter l WHERE l.house = ANY ($1::int[]) AND l.state = 0 AND l.installed <= $2 ORDER BY l.meter
+-- Meters of the houses that are commissioned by a day ($2): the latest load of each counts, wherever an earlier one put it. The view
+-- would look through all meters for every batch of houses.
+SELECT m.code, t.* FROM readings.meter_terms t JOIN readings.meter m USING (meter)
+WHERE t.house = ANY ($1::int[]) AND t.state = 0 AND t.installed <= $2
+    AND t.load = (SELECT max(n.load) FROM readings.meter_terms n WHERE n.meter = t.meter)
+ORDER BY t.meter
 
 -- name: events
 -- What happened to meters until a day ($2).

@@ -1,7 +1,7 @@
 """What receipts wait for, done again and again: a table that was loaded at last, the end of a month of offset advances.
 
 Advances offset in a month stand in one receipt an issuer, within ten days after it (54-ФЗ ст. 1.2 п. 2.1, the term [from memory
-M]): the month before is consolidated from its end on, late offsets too.
+M]): months are consolidated from their end on, late offsets of any of them too.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import structlog
 
 from ledger.feed import Connection
 from services.fiscal.core.drafts import MOSCOW
-from services.fiscal.offsets import Consolidated, consolidate_offsets
+from services.fiscal.offsets import Consolidated, consolidate_until
 from services.fiscal.rebuilding import Reordered, order_unconfigured
 from services.fiscal.registers import Registers, fetch_mark
 
@@ -56,7 +56,7 @@ class Keeper:
             self._looked = looked
         return Kept(
             reordered=reordered,
-            consolidated=await consolidate_offsets(connection, self._registers, month_before(today), now),
+            consolidated=await consolidate_until(connection, self._registers, month_before(today), now),
         )
 
 

@@ -75,10 +75,13 @@ WHERE p.name = $1 AND k.external_id = $2 ORDER BY o.issuer, o.reason;
 
 -- name: list_uneven
 -- Entries between two places of a book whose sums are not all told of: what came to charge lines and into suspense, less what left
--- them, is what their receipts and reasons say. Of an offset only what was charged counts.
+-- them, is what their receipts and reasons say. Of an offset, and of its reversal (which stands on payables or settled alone), only
+-- what was charged counts.
 WITH entry AS (
     SELECT j.book, j.sequence, j.kind, (SELECT coalesce(sum(-u.amount), 0) FROM unnest(j.accounts, j.amounts, j.lines) AS u(account, amount, line)
-        WHERE (u.line <> 0 OR u.account >> 56 = 4) AND (j.kind <> 6 OR u.amount < 0))::bigint AS moved
+        WHERE (u.line <> 0 OR u.account >> 56 = 4) AND CASE WHEN j.kind = 6 THEN u.amount < 0
+            WHEN j.kind = 5 AND NOT EXISTS (SELECT FROM unnest(j.accounts) AS one WHERE one >> 56 NOT IN (3, 11)) THEN u.amount > 0
+            ELSE true END)::bigint AS moved
     FROM ledger.journal j WHERE j.book = $1 AND j.sequence > $2 AND j.sequence <= $3 AND j.kind = ANY ($4::smallint[])),
 told AS (
     SELECT e.book, e.sequence, e.moved,
@@ -92,11 +95,12 @@ SELECT book, sequence, moved, receipts, without, offsets FROM told WHERE moved <
 ORDER BY sequence LIMIT $5;
 
 -- name: list_uneven_offsets
--- Consolidated receipts that are not worth the offsets in them.
-SELECT r.number, r.external_id, r.issuer, g.total, g.offsets
-FROM fiscal.receipt r
-  CROSS JOIN LATERAL (
-    SELECT (SELECT sum(k.total) FROM fiscal.receipt k WHERE k.space = r.space AND k.external_id = r.external_id
-                AND k.issuer = r.issuer AND k.operation = r.operation AND k.correction = r.correction)::bigint AS total,
-        (SELECT coalesce(sum(f.amount), 0) FROM fiscal.advance_offset f WHERE f.receipt = r.number)::bigint AS offsets) g
-WHERE r.space = 0 AND r.part = 0 AND g.total <> g.offsets ORDER BY r.number LIMIT $1;
+-- Consolidated receipts that are not worth the offsets in them; those of one run of an issuer together, refunds less.
+WITH run AS (
+    SELECT min(r.number) AS number, r.external_id, r.issuer, array_agg(r.number) AS numbers,
+        sum(CASE WHEN r.operation IN ('sell', 'sell_correction') THEN r.total ELSE -r.total END)::bigint AS total
+    FROM fiscal.receipt r WHERE r.space = 0 GROUP BY r.external_id, r.issuer, r.correction)
+SELECT g.number, g.external_id, g.issuer, g.total, o.offsets
+FROM run g CROSS JOIN LATERAL (SELECT coalesce(sum(f.amount), 0)::bigint AS offsets FROM fiscal.advance_offset f
+    WHERE f.receipt = ANY (g.numbers)) o
+WHERE g.total <> o.offsets ORDER BY g.number LIMIT $1;

@@ -1,6 +1,7 @@
 """The month's consolidated receipt of an issuer for advances that were offset (54-ФЗ ст. 1.2 п. 2.1; law.md 4.2).
 
 No money moves: means of payment «зачёт аванса», items «полный расчёт» added up over all payers; the client is the company itself.
+Items of which more was given back than offset (reversals of an earlier month's offsets) stand in a receipt of «возврат прихода».
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,17 @@ class Consolidated(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...]
 
 
+async def consolidate_until(connection: Connection, registers: Registers, month: int, moment: datetime) -> Consolidated:
+    """Make the receipts of every month up to ``month`` that has offsets in none yet: a document may be published late."""
+    months = [row["month"] for row in await connection.fetch(SQL["list_open_months"], month)]
+    made = [await consolidate_offsets(connection, registers, one, moment) for one in months]
+    return Consolidated(
+        receipts=tuple([number for one in made for number in one.receipts]),
+        total=sum([one.total for one in made]),
+        missing=tuple([told for one in made for told in one.missing]),
+    )
+
+
 async def consolidate_offsets(connection: Connection, registers: Registers, month: int, moment: datetime) -> Consolidated:
     """Make the receipts of ``month`` (year * 100 + month) for the offsets that stand in none yet; again for late ones.
 
@@ -51,9 +63,11 @@ async def consolidate_offsets(connection: Connection, registers: Registers, mont
                 missing.append(lacking)
                 continue
             drafts = await _drafts(connection, issuer, list(zip(mine, legs, strict=True)), (month, moment))
+            if not drafts:
+                continue
             numbers = await add_receipts(connection, drafts, {})
             put = await connection.fetchval(SQL["assign_offsets"], month, issuer, numbers[0])
-            assert put == sum(sum(draft.amounts) for draft in drafts), "a consolidated receipt is worth its offsets"
+            assert put == sum(_worth(draft) for draft in drafts), "a consolidated receipt is worth its offsets"
             receipts += numbers
             total += put
     return Consolidated(receipts=tuple(receipts), total=total, missing=tuple(missing))
@@ -87,10 +101,18 @@ async def _drafts(
     assert company is not None
     run = _Run(place=place, issuer=issuer, company=company, last_day=_last_day(month), moment=moment)
     sums = _sums(legs)
+    used = [(item, amount) for item, amount in sums if amount > 0]
+    given_back = [(item, -amount) for item, amount in sums if amount < 0]
     return [
-        _draft(run, part, sums[start : start + RECEIPT_ITEMS_MAX])
-        for part, start in enumerate(range(0, len(sums), RECEIPT_ITEMS_MAX))
+        _draft(run, (operation, part), some[start : start + RECEIPT_ITEMS_MAX])
+        for operation, some in ((Operation.SELL, used), (Operation.SELL_REFUND, given_back))
+        for part, start in enumerate(range(0, len(some), RECEIPT_ITEMS_MAX))
     ]
+
+
+def _worth(draft: Draft) -> int:
+    """Kopecks of offsets that a receipt tells of, below nought for one that gives back."""
+    return sum(draft.amounts) if draft.operation is Operation.SELL else -sum(draft.amounts)
 
 
 def _sums(legs: Sequence[tuple[Mapping[str, Any], LegTemplate]]) -> list[tuple[ItemTemplate, int]]:
@@ -102,19 +124,20 @@ def _sums(legs: Sequence[tuple[Mapping[str, Any], LegTemplate]]) -> list[tuple[I
     return list(sums.items())
 
 
-def _draft(run: _Run, part: int, sums: Sequence[tuple[ItemTemplate, int]]) -> Draft:
+def _draft(run: _Run, which: tuple[Operation, int], sums: Sequence[tuple[ItemTemplate, int]]) -> Draft:
+    operation, part = which
     month_end = datetime.combine(run.last_day, time(12), MOSCOW).astimezone(UTC)
     items = tuple([item_of(item, amount) for item, amount in sums])
     return Draft(
         place=run.place,
         issuer=run.issuer,
-        operation=Operation.SELL,
+        operation=operation,
         part=part,
         lines=(0,) * len(sums),
         amounts=tuple([amount for _, amount in sums]),
         settled_at=run.moment,
         deadline=deadline_of(Deadline.TEN_DAYS_AFTER_MONTH, month_end),
-        receipt=receipt_of(Operation.SELL, run.company, items, Settlement(MeansOfPayment.OFFSET, run.moment, False)),
+        receipt=receipt_of(operation, run.company, items, Settlement(MeansOfPayment.OFFSET, run.moment, False)),
         operator=run.company.operator,
     )
 

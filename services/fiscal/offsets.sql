@@ -10,6 +10,10 @@ WHERE o.month = $1 AND o.receipt IS NULL
 GROUP BY o.issuer, a.provider, a.payer_kind, c.creditor, c.payee, c.period, c.kind
 ORDER BY o.issuer, c.period, c.kind, c.payee, a.provider, a.payer_kind;
 
+-- name: list_open_months
+-- Months up to one that have offsets in no receipt yet.
+SELECT DISTINCT o.month FROM fiscal.advance_offset o WHERE o.receipt IS NULL AND o.month <= $1 ORDER BY o.month;
+
 -- name: count_runs
 -- How many consolidated receipts of a key an issuer has, parts of one counted once.
 SELECT count(DISTINCT correction) FROM fiscal.receipt WHERE space = 0 AND external_id = $1 AND issuer = $2;

@@ -4,6 +4,7 @@ Widths are reckoned here, in tenths of a millimetre: a table whose columns are m
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -69,10 +70,10 @@ def text_cell(text: str, note: str = "") -> Cell:
 COLUMNS = (
     Column(
         head="Объём",
-        text=lambda line: f"{decimal_text(line.volume)} {name(line.unit)}",
+        text=lambda line: f"{decimal_text(line.volume)} {name(line.unit)}" if _has_volume(line) else "",
         always=True,
     ),
-    Column(head="Тариф", text=lambda line: "" if line.prices else decimal_text(line.price, decimals_min=2), always=True),
+    Column(head="Тариф", text=lambda line: decimal_text(line.price, decimals_min=2) if line.price else "", always=True),
     Column(head="Начислено", kopecks=lambda line: line.amount_kopecks, always=True),
     Column(
         head="На общее имущество",
@@ -90,6 +91,10 @@ COLUMNS = (
 )
 
 
+def _has_volume(line: DocumentLine) -> bool:
+    return bool(line.volume or line.price or line.prices)
+
+
 def charges_table(section: Section, account: str) -> dict[str, Any]:
     """The lines of a section, each column totalled (п. 69 «в», «г», «г(1)», «д», «ж», «и»)."""
     lines = section.lines
@@ -100,8 +105,8 @@ def charges_table(section: Section, account: str) -> dict[str, Any]:
     return table(heads, rows, total=[text_cell("Всего"), *sums] if len(lines) > 1 else ())
 
 
-def penalties_table(parts: Sequence[PenaltyPart]) -> dict[str, Any]:
-    """Parts of debt, days and rates that the penalties follow from (ЖК ст. 155 ч. 14, 14.1)."""
+def penalties_table(parts: Sequence[PenaltyPart], before_kopecks: int = 0) -> dict[str, Any]:
+    """Parts of debt, days and rates that the penalties follow from (ЖК ст. 155 ч. 14, 14.1), and what was charged earlier."""
     heads = ["Долг за", "Долг", "Дни просрочки", "Дней", "Ставка в год", "Доля ставки в день", "Пени"]
     rows = [
         [
@@ -115,17 +120,21 @@ def penalties_table(parts: Sequence[PenaltyPart]) -> dict[str, Any]:
         ]
         for part in parts
     ]
-    total = [text_cell("Всего"), *[EMPTY] * 5, _sum(sum(part.amount_kopecks for part in parts))]
+    if before_kopecks:
+        rows.append([text_cell("Начислено раньше"), *[EMPTY] * 5, _sum(-before_kopecks)])
+    total = [text_cell("Всего"), *[EMPTY] * 5, _sum(sum(part.amount_kopecks for part in parts) - before_kopecks)]
     return table(heads, rows, total=total)
 
 
 def meters_table(document: PaymentDocument) -> dict[str, Any]:
-    """Readings of the individual meters and until when they are verified."""
+    """Readings of the individual meters, what was taken where that is told, and until when they are verified."""
+    are_told = any(meter.consumed is not None for meter in document.meters)
     rows = [
         [
             text_cell(name(meter.title), f"№ {name(meter.number)}"),
             text_cell(or_dash(meter.previous)),
             text_cell(or_dash(meter.current)),
+            *([text_cell(or_dash(meter.consumed))] if are_told else []),
             (
                 "—" if meter.verified_until is None else day_text(meter.verified_until),
                 "",
@@ -135,7 +144,8 @@ def meters_table(document: PaymentDocument) -> dict[str, Any]:
         ]
         for meter in document.meters
     ]
-    return table(["Прибор учёта", "Было", "Стало", "Поверка до"], rows, width=HALF_TENTHS)
+    heads = ["Прибор учёта", "Было", "Стало", *(["Расход"] if are_told else []), "Поверка до"]
+    return table(heads, rows, width=HALF_TENTHS)
 
 
 def verification_warning(document: PaymentDocument, meter: MeterLine) -> str:
@@ -224,6 +234,7 @@ def _note_lines(row: Sequence[Cell], room: Sequence[int]) -> int:
     return most
 
 
+@lru_cache(maxsize=16_384)
 def _letters(text: str) -> int:
     """Width in LETTER_PARTS of a letter: digits and spaces count as one, small letters as more, capitals and wide ones as two."""
     return sum(LETTER_PARTS if letter in NARROW else LETTER_PARTS + (1 if letter in SMALL else LETTER_PARTS) for letter in text)

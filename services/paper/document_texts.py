@@ -53,17 +53,29 @@ def document_texts(document: PaymentDocument, code: Code) -> dict[str, Any]:
             _card(document, section, code(document, section) if section.due_kopecks > 0 else "") for section in document.sections
         ],
         "tables": _tables(document),
-        "halves": [
-            [part for part in (_meters(document), _house(document)) if part],
-            [
-                part
-                for part in (_chart(document), _recalculations(document, HALF_TENTHS) if few else None, _instalments(document))
-                if part
-            ],
-        ],
+        "halves": _halves(
+            [_meters(document), _house(document)],
+            [_chart(document), _recalculations(document, HALF_TENTHS) if few else None, _instalments(document)],
+        ),
         "notices": [words(notice) for notice in document.notices if notice.strip()],
         "contacts": _contacts(document),
     }
+
+
+def _halves(left: list[dict[str, Any] | None], right: list[dict[str, Any] | None]) -> list[list[dict[str, Any]]]:
+    """Two columns; the last table goes over to the other where that makes the taller of them lower: a page less to print."""
+    halves = [[part for part in left if part], [part for part in right if part]]
+    for one, other in ((0, 1), (1, 0)):
+        if len(halves[one]) > 1:
+            moved = halves[one][-1]
+            if max(_height(halves[one][:-1]), _height([*halves[other], moved])) < max(map(_height, halves)):
+                halves = [half[:-1] if place == one else [*half, moved] for place, half in enumerate(halves)]
+    return halves
+
+
+def _height(parts: list[dict[str, Any]]) -> int:
+    """In lines, about: a chart is as high as seven, a row has its notes' lines, a head and a title three."""
+    return sum(7 if "bars" in part else sum(2 + abs(notes) for notes in part["table"]["notes"]) + 6 for part in parts)
 
 
 def _address(document: PaymentDocument) -> str:
@@ -85,7 +97,7 @@ def _facts(document: PaymentDocument) -> list[tuple[str, str]]:
         ("ЕЛС", name(document.els)),
         ("Идентификатор\u00a0ЖКУ", name(document.izhku)),
         ("Площадь,\u00a0м²", area if document.area else ""),
-        ("Людей", ", ".join(people)),
+        ("Людей", ", ".join(people) if document.residents or document.registered or document.owners else ""),
     ]
     return [pair for pair in given if pair[1]]
 
@@ -145,7 +157,9 @@ def _tables(document: PaymentDocument) -> list[dict[str, Any]]:
         if section.lines
     ]
     if document.penalties:
-        charges.append({"title": "Расчёт пеней", "table": penalties_table(document.penalties), "note": ""})
+        charges.append(
+            {"title": "Расчёт пеней", "table": penalties_table(document.penalties, document.charged_before_kopecks), "note": ""}
+        )
     if len(document.recalculations) > RECALCULATIONS_BESIDE_MAX:
         charges.append(_recalculations(document, PAGE_TENTHS))
     return charges
@@ -167,7 +181,7 @@ def _house(document: PaymentDocument) -> dict[str, Any] | None:
 
 def _recalculations(document: PaymentDocument, width: int) -> dict[str, Any]:
     rows = [(one.title, one.cause, one.amount_kopecks) for one in document.recalculations]
-    return {"title": "Перерасчёты", "table": amounts_table(["Услуга и причина", "Сумма, ₽"], rows, width), "note": ""}
+    return {"title": "Перерасчёты", "table": amounts_table(["Услуга и причина", "Сумма,\u00a0₽"], rows, width), "note": ""}
 
 
 def _instalments(document: PaymentDocument) -> dict[str, Any] | None:

@@ -14,6 +14,8 @@ _MONTHS = "январь февраль март апрель май июнь и�
 _MONTHS_OF = "января февраля марта апреля мая июня июля августа сентября октября ноября декабря"
 _UNPRINTED = {"Cc", "Cf", "Co", "Cs", "Cn"}
 """Categories of controls, marks of direction and what is no character: they would turn round or hide what stands after them."""
+_PICTURES = re.compile("[\U00010000-\U0010ffff\u2600-\u26ff\u2700-\u27bf\u2b00-\u2bff\ufe00-\ufe0f]")
+"""Emoji, the marks that choose their looks, signs of later planes: no font of ours has them, and a box tells nobody anything."""
 
 
 def decimal_text(millionths: int, *, decimals_min: int = 0) -> str:
@@ -56,6 +58,8 @@ def plain(text: str, characters_max: int) -> str:
     """Return a foreign text as one line of printable characters, cut with «…» when it is longer than a page can take."""
     if not text.isprintable():
         text = "".join(" " if sign.isspace() else sign for sign in text if sign.isspace() or category(sign) not in _UNPRINTED)
+    if not text.isascii():
+        text = _PICTURES.sub("", text)
     line = " ".join(text.split())
     return line if len(line) <= characters_max else line[: characters_max - 1].rstrip() + "…"
 

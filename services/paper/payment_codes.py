@@ -22,6 +22,8 @@ HOUSING_TECH_CODE = "02"
 ERROR_LEVEL = "m"
 DIMENSIONS_MAX = 400
 """Codes remembered of one length, some 2 KB each; beyond it more were drawn anew than summed."""
+CHUNK_MODULES = 10
+"""A row is put together from remembered drawings of so many modules: at most a thousand a place."""
 LENGTHS_MAX = 64
 """Lengths of text remembered at once."""
 
@@ -66,9 +68,14 @@ class CodeDrawer:
         """Return the code without its quiet zone as a PDF page, a point a module, filled row by row: typst embeds it as it is."""
         modules, side = self.modules(text)
         bits = f"{modules:0{side * side}b}"
-        rows = (bits[start : start + side] for start in range(0, side * side, side))
-        drawn = "".join(f"{''.join([_bar(run.span()) for run in _RUN.finditer(row)])}f\n1 0 0 1 0 -1 cm\n" for row in rows)
-        return _page(f"1 0 0 1 0 {side - 1} cm\n{drawn}", side)
+        drawn = []
+        for row in range(0, side * side, side):
+            drawn += [
+                _bars(start, bits[row + start : row + min(start + CHUNK_MODULES, side)])
+                for start in range(0, side, CHUNK_MODULES)
+            ]
+            drawn.append("f\n1 0 0 1 0 -1 cm\n")
+        return _page(f"1 0 0 1 0 {side - 1} cm\n{''.join(drawn)}", side)
 
     def modules(self, text: bytes) -> tuple[int, int]:
         """Return the modules as one number, rows from the top, a dark module 1, and the length of a side."""
@@ -102,8 +109,9 @@ class _Space:
 
 
 @cache
-def _bar(span: tuple[int, int]) -> str:
-    return f"{span[0]} 0 {span[1] - span[0]} 1 re\n"
+def _bars(start: int, modules: str) -> str:
+    """Dark runs of a part of a row that begins at ``start``; parts of a row are one path, so that no seam shows between them."""
+    return "".join([f"{start + run.start()} 0 {run.end() - run.start()} 1 re\n" for run in _RUN.finditer(modules)])
 
 
 def _drawn(text: bytes, mask: int | None) -> segno.QRCode:

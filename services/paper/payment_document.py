@@ -100,7 +100,8 @@ def check_document(document: PaymentDocument) -> None:
         _check_equal(document, f"«{section.title}»: debt - advance + charged - paid", due, section.due_kopecks)
     if document.penalties:
         charged = sum(section.charged_kopecks for section in document.sections)
-        _check_equal(document, "parts of the penalties", sum(part.amount_kopecks for part in document.penalties), charged)
+        parts = sum(part.amount_kopecks for part in document.penalties) - document.charged_before_kopecks
+        _check_equal(document, "parts of the penalties", parts, charged)
     lines = [line for section in document.sections for line in section.lines]
     causes = sum(one.amount_kopecks for one in document.recalculations)
     _check_equal(document, "causes of recalculations", causes, sum(line.recalculated_kopecks for line in lines))

@@ -1,5 +1,6 @@
 """Prints many batches of payment documents by several processes, a batch a file, in order and with bounded memory."""
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -14,21 +15,21 @@ BATCH_DOCUMENTS = 50
 WAITING_BATCHES_PER_PROCESS = 2
 
 
-def print_batches(batches: Iterable[Sequence[PaymentDocument]], processes: int) -> Iterator[bytes]:
+def print_batches(batches: Iterable[Sequence[PaymentDocument]], processes: int, *, two_sided: bool = False) -> Iterator[bytes]:
     """Return a PDF a batch, in the order of the batches; ``batches`` is read only as far as they are printed.
 
     Raises PaymentDocumentError of the first batch that cannot be printed, after the files of those before it.
     """
     if processes < 2:
         printer = DocumentPrinter()
-        yield from (printer.pdf(batch) for batch in batches)
+        yield from (printer.pdf(batch, two_sided=two_sided) for batch in batches)
         return
     # A fork would copy the locks of threads that it leaves behind.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=use_one_thread) as pool:
         waiting: deque[Future[bytes]] = deque()
         try:
             for batch in batches:
-                waiting.append(pool.submit(_print, batch))
+                waiting.append(pool.submit(_print, batch, two_sided))
                 if len(waiting) >= processes * WAITING_BATCHES_PER_PROCESS:
                     yield waiting.popleft().result()
             while waiting:
@@ -37,11 +38,19 @@ def print_batches(batches: Iterable[Sequence[PaymentDocument]], processes: int) 
             pool.shutdown(cancel_futures=True)
 
 
+def use_one_thread() -> None:
+    """Let typst lay out by one thread in this process: a process a core, and threads that wait for one another cost a tenth more.
+
+    To be called before the first page is laid out.
+    """
+    os.environ["RAYON_NUM_THREADS"] = "1"
+
+
 @cache
 def _printer() -> DocumentPrinter:
     """The process's own."""
     return DocumentPrinter()
 
 
-def _print(batch: Sequence[PaymentDocument]) -> bytes:
-    return _printer().pdf(batch)
+def _print(batch: Sequence[PaymentDocument], two_sided: bool) -> bytes:
+    return _printer().pdf(batch, two_sided=two_sided)

@@ -52,13 +52,22 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 
 async def begin_staging(connection: Connection) -> None:
     """Make the staging tables inside the caller's transaction; LoadBusy when a load of a file does not end in time."""
-    try:
-        await connection.fetchrow(_SQL["wait_for_loads"], LOAD_WAIT, LOCK_KEY)
-    except asyncpg.LockNotAvailableError as error:
-        raise LoadBusy("a load is running on this database; try again when it has ended") from error
+    await _wait_for_loads(connection, "wait_for_loads")
     await connection.execute(_LOADING["drop_temporary_tables"])
     await connection.execute(_CHARGES["make_staging"])
     await connection.execute(_SQL["make_resolved"])
+
+
+async def keep_loads_out(connection: Connection) -> None:
+    """Let no file be loaded until the caller's transaction ends, beside others who ask so; LoadBusy as ``begin_staging``."""
+    await _wait_for_loads(connection, "share_loads")
+
+
+async def _wait_for_loads(connection: Connection, statement: str) -> None:
+    try:
+        await connection.fetchrow(_SQL[statement], LOAD_WAIT, LOCK_KEY)
+    except asyncpg.LockNotAvailableError as error:
+        raise LoadBusy("a load is running on this database; try again when it has ended") from error
 
 
 async def stage_rows(connection: Connection, rows: Sequence[ChargeRow]) -> None:

@@ -4,6 +4,10 @@
 -- Keeps loads of files out until this transaction ends, and waits for a running one no longer than this.
 SELECT pg_advisory_xact_lock($2) FROM (SELECT set_config('lock_timeout', $1, true) AS told OFFSET 0) s WHERE s.told <> ''
 
+-- name: share_loads
+-- Keeps loads of files out until this transaction ends, beside others who share that, and waits for a running one no longer than this.
+SELECT pg_advisory_xact_lock_shared($2) FROM (SELECT set_config('lock_timeout', $1, true) AS told OFFSET 0) s WHERE s.told <> ''
+
 -- name: make_resolved
 -- The accounts of the rows, by the key under which the rows are staged.
 CREATE TEMP TABLE resolved_key (key int, line_no int, name text, personal_account bigint, matches int)

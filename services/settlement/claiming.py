@@ -3,6 +3,7 @@
 Money that was never ordered goes back first and makes nobody owe. What had been ordered becomes a claim on its recipient, or on a
 guarantor in its place. A claim is lessened by a deposit, by the same money come back from the bank, by the same recipient's part
 of the same payment for another account, and only then, with its consent, by what it is owed otherwise (design §4 «Refunds»).
+An offset of an advance takes from its holder and gives to others: the holder's own part of it makes nobody owe.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ from services.settlement.backlots import (
 )
 from services.settlement.lots import Directory, Lot, LotKey, Taken, class_of
 
-NETTED_REASONS = frozenset({"correction", "refund", "fee", "debt"})
+NETTED_REASONS = frozenset({"correction", "refund", "fee", "debt", "offset"})
 """Claims that consent to netting covers; invoiced commission is paid as it was agreed."""
 
 
@@ -133,6 +134,8 @@ class Claiming:
                     self._take(move)
                 if move.at not in self.finished and self._is_covered(move):
                     self._give(move)
+                if move.at not in self.finished and move.kind is EntryKind.REVERSAL:
+                    self._annul(move)
 
     def _may_take(self, move: Move) -> bool:
         return not move.origin_moves or move.origin_done or move.origin in self.finished
@@ -142,9 +145,10 @@ class Claiming:
         cut = THIS_CUT if original is None else original
         for leg in [leg for leg in self._legs[move.at] if leg.amount < 0]:
             one = Taken(key=leg.key, space=0, original_cut=cut, amount=-leg.amount, at=move.at)
-            self._take_back(one, "refund", move.guarantor)
+            self._take_back(one, _reason_of(move), move.guarantor)
             self._move(move, leg, leg.amount, cut)
         self._taken.add(move.at)
+        self._offset_within(move)
 
     def _take_kept(self, move: Move) -> None:
         """Claim what a recipient had been paid before its part of a reassigned payment was taken back again: it never waits."""
@@ -154,8 +158,30 @@ class Claiming:
                 self._own[move.origin, leg.key] -= paid
                 self.lots[leg.key] = plus(self.lots.get(leg.key, Lot()), gross=-paid, claimed=paid)
                 one = Taken(key=leg.key, space=0, original_cut=THIS_CUT, amount=paid, at=move.at)
-                self._claim(one, "refund", move.guarantor, paid)
+                self._claim(one, _reason_of(move), move.guarantor, paid)
                 self._move(move, leg, -paid, OWN)
+
+    def _offset_within(self, move: Move, *others: EntryPlace) -> None:
+        """Let a recipient keep what one entry takes from it and gives it again: an advance of its own for a line of its own.
+
+        ``others`` are entries whose claims the move's money lessens as well.
+        """
+        if move.kind is not EntryKind.REASSIGNMENT:
+            for debtor in [one for one in self.debtors if one.at == move.at or one.at in others]:
+                self._offset(move, debtor)
+
+    def _annul(self, move: Move) -> None:
+        """Let the reversal of an offset undo it before it is covered: nothing was given, so nothing is taken back or owed."""
+        undone = next((one for one in self._moves if one.at == move.origin and one.kind is EntryKind.ADVANCE_OFFSET), None)
+        if undone is None or undone.at in self.finished or undone.at not in self._taken:
+            return
+        for one, sign in ((undone, 1), (move, -1)):
+            for leg in [leg for leg in self._legs[one.at] if leg.amount * sign > 0]:
+                self._move(one, leg, leg.amount, THIS_CUT)
+        self._taken.add(move.at)
+        self.finished[undone.at] = undone
+        self._offset_within(move, undone.at)
+        self._give(move)
 
     def _is_covered(self, move: Move) -> bool:
         """Whether what a move gives may be ordered: all that it took back is covered, and its origin is no promise any more."""
@@ -282,6 +308,11 @@ class Claiming:
             of_recipient = found.setdefault(one.told.recipient, {})
             of_recipient[one.told.key] = of_recipient.get(one.told.key, 0) + one.told.amount
         return found
+
+
+def _reason_of(move: Move) -> str:
+    """Return why a claim for what a move takes arises."""
+    return "offset" if move.kind is EntryKind.ADVANCE_OFFSET else "refund"
 
 
 def plus(lot: Lot, **more: object) -> Lot:

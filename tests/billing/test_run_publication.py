@@ -80,7 +80,7 @@ async def test_publication_goes_on_after_its_connections_died(ledger_database: L
         def kill(done: int) -> None:
             nonlocal told
             told += 1
-            if told == 2 * dies_after:
+            if told == dies_after:
                 for connection in open_:
                     connection.terminate()
 

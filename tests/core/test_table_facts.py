@@ -11,11 +11,12 @@ from ledger.core.account_facts import (
     BuildError,
     Charge,
     DatedAlias,
+    LimitationTerm,
 )
 from ledger.core.advances import AdvanceLine, missing_advance_lines
 from ledger.core.books import book_of
 from ledger.core.crediting import build_table
-from ledger.core.limitation import LimitationTerm, last_day_of_limitation
+from ledger.core.limitation import last_day_of_limitation
 from ledger.core.opening import OpeningTerms, entry_for_opening
 from ledger.core.split import apply_lines
 from schemas.allocation import AccountState, AdvanceRule

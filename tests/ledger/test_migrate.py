@@ -109,6 +109,7 @@ async def test_roles_of_the_ledger_log_in(ledger_database: LedgerDatabase) -> No
         "kopeck_gateway": ledger_database.gateway_dsn,
         "kopeck_services": ledger_database.services_dsn,
         "kopeck_reader": ledger_database.reader_dsn,
+        "kopeck_portal": ledger_database.portal_dsn,
     }
     for role, dsn in addresses.items():
         connection = await asyncpg.connect(dsn)

@@ -66,13 +66,13 @@ async def test_opening_balances_are_booked_once_with_the_first_publication(town:
     await town.charge(account, "heating", 300, opening_paid=300)
     await town.publish(account)
     state = await town.rebuilt(account)
-    assert (state.version, paid(state)) == (2, [(2, 300, 300), (1, 500, 200)])
+    assert (state.version, paid(state)) == (3, [(2, 300, 300), (1, 500, 270)]), "the advance is offset at once"
     await town.publish(account)
     await town.charge(account, "heating", 100, period=202611, opening_paid=40)
     await town.publish(account)
     entries = [(row["kind"], row["external_id"], row["amount"]) for row in await town.owner.fetch(SQL["entries"], account)]
-    assert entries == [(4, f"{account}/1-2", 570), (4, f"{account}/4-4", 40)]
-    assert paid(await town.rebuilt(account)) == [(2, 300, 300), (1, 500, 200), (4, 100, 40)]
+    assert entries == [(4, f"{account}/1-2", 570), (6, "1:1/1", 70), (4, f"{account}/4-4", 40)]
+    assert paid(await town.rebuilt(account)) == [(2, 300, 300), (1, 500, 270), (4, 100, 40)]
 
 
 async def test_an_opening_entry_that_cannot_be_booked_fails_its_account_alone(town: Town) -> None:

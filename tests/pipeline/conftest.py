@@ -65,6 +65,7 @@ async def own_ledger(servers: Servers) -> LedgerDatabase:
         gateway_dsn=addresses.gateway_dsn,
         services_dsn=addresses.services_dsn,
         reader_dsn=addresses.reader_dsn,
+        portal_dsn=addresses.portal_dsn,
         redis_url=addresses.redis_url,
     )
 

@@ -26,7 +26,7 @@ from kopeck.demo.channels import demo_channels_file
 from kopeck.demo.network import BankFeed, Counterparty, Errand, counterparty
 from kopeck.demo.orders import BANK, demo_sandbox
 from kopeck.demo.recipients import TRANSIT_ACCOUNT
-from kopeck.demo.start import TownWish, settle_town
+from kopeck.demo.start import TownPlace, TownWish, settle_town
 from kopeck.embedded.clean import clean_folder
 from kopeck.embedded.servers import Servers, start_servers
 from kopeck.endpoints import Endpoints, base_url_of
@@ -36,6 +36,7 @@ from kopeck.supervisor import Supervisor, open_listener
 from ledger.journal import create_ledger
 from ledger.migrate import migrate, set_role_passwords
 from schemas.channel import Channel
+from services.billing.law.proposing import load_shipped
 
 LOOPBACK = "127.0.0.1"
 WISH = TownWish(accounts=160, seed=7)
@@ -144,7 +145,9 @@ async def _settle(owner: "asyncpg.Connection[Any]", servers: Servers, folder: Pa
     try:
         file = read_channels(demo_channels_file(folder), {})
         channels = await register_channels(connection, file, today=utc_now().date())
-        await settle_town(connection, folder, WISH, utc_now, lambda words: None)
+        await load_shipped(connection, "test", utc_now())
+        place = TownPlace(folder=folder, services_dsn=servers.connections.services_dsn)
+        await settle_town(connection, place, WISH, utc_now, lambda words: None)
         return channels
     finally:
         await connection.close()

@@ -1,39 +1,54 @@
 """The demo town: drawn from a seed, with requisites that the real checks accept and documents that add up."""
 
+import csv
 from pathlib import Path
 
 import pytest
 
+from kopeck.demo.billed import BilledTown, write_billed_town
 from kopeck.demo.recipients import BANK_BIC, OPERATOR, TRANSIT_ACCOUNT, list_recipients
 from kopeck.demo.requisites import account_with_key, inn_with_check
 from kopeck.demo.tariffs import rounded
-from kopeck.demo.town import ACCOUNTS_MIN, CURRENT, list_residents, printed_totals, write_town
+from kopeck.demo.town import ACCOUNTS_MIN, PERIODS, list_residents, printed_totals
+from services.billing.readings.fields import FACT_KINDS
+from services.billing.stock.files import KINDS
 from services.calendar import is_working_day
 from services.reference.load_charges import charges_shape
 from services.reference.load_recipients import RECIPIENTS
 from services.reference.rows import day, row_decoder
 from services.requisites import account_key_is_valid, inn_is_valid
 
-ACCOUNTS = 600
+ACCOUNTS = 1_000
+"""As many as a new town of ``kopeck run`` has."""
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("town")
-    write_town(folder, ACCOUNTS, seed=1)
-    return folder
+def town(tmp_path_factory: pytest.TempPathFactory) -> BilledTown:
+    return write_billed_town(tmp_path_factory.mktemp("town"), ACCOUNTS, seed=1)
 
 
-def test_same_seed_gives_the_same_town(town: Path, tmp_path: Path) -> None:
-    again = write_town(tmp_path, ACCOUNTS, seed=1)
-    for path in (again.recipients, again.accounts, again.charges):
-        assert path.read_bytes() == town.joinpath(path.name).read_bytes()
+def files_of(town: BilledTown) -> dict[str, bytes]:
+    """Every file of a town by its name."""
+    folder = town.town.accounts.parent
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.csv"))}
 
 
-def test_another_seed_gives_another_town(town: Path, tmp_path: Path) -> None:
-    other = write_town(tmp_path, ACCOUNTS, seed=2)
-    assert other.charges.read_bytes() != town.joinpath("charges.csv").read_bytes()
-    assert other.recipients.read_bytes() == town.joinpath("recipients.csv").read_bytes()
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_same_seed_gives_the_same_town(town: BilledTown, tmp_path: Path) -> None:
+    again = files_of(write_billed_town(tmp_path, ACCOUNTS, seed=1))
+    assert again == files_of(town)
+    assert len(again) == 3 + len(PERIODS) + len(town.stock) + len(town.meters.facts) + 1 + 2 * len(PERIODS)
+
+
+def test_another_seed_gives_another_town(town: BilledTown, tmp_path: Path) -> None:
+    one, other = files_of(town), files_of(write_billed_town(tmp_path, ACCOUNTS, seed=2))
+    same = {name for name in one if one[name] == other[name]}
+    assert "recipients.csv" in same and "housing/services.csv" in same
+    assert {"debts.csv", "accounts.csv", "housing/premises.csv", "readings/readings-2026-08.csv"}.isdisjoint(same)
 
 
 @pytest.mark.parametrize("recipient", list_recipients(), ids=lambda one: one.code)
@@ -65,9 +80,14 @@ def test_residents_are_of_every_kind_and_exactly_as_many() -> None:
     charges = [charge for resident in residents for charge in resident.charges]
     assert {charge.kind for charge in charges} == {"principal", "penalty", "costs"}
     assert {charge.pool for charge in charges} == {"main", "capital_repair", "voluntary"}
-    earners = {recipient.code for recipient in list_recipients()} - {charge.recipient for charge in charges}
-    assert earners == {OPERATOR}, "who earns the commission is charged for by nobody"
     assert all(charge.amount > 0 and 0 <= charge.paid <= charge.amount for charge in charges)
+    assert max(charge.period for charge in charges) < PERIODS[0], "what came after is billed by the town itself"
+
+
+def test_everybody_but_the_operator_is_paid(town: BilledTown) -> None:
+    paid = {row["recipient"] for row in rows_of(town.stock["contracts"])}
+    paid |= {row["recipient"] for path in town.town.insurance.values() for row in rows_of(path)}
+    assert {recipient.code for recipient in list_recipients()} - paid == {OPERATOR}
 
 
 def test_a_document_prints_what_is_unpaid() -> None:
@@ -76,24 +96,48 @@ def test_a_document_prints_what_is_unpaid() -> None:
         for (_, pool), total in totals.items():
             owed = [one for one in resident.charges if one.pool == pool and one.kind == "principal"]
             assert total == sum(one.amount for one in owed) - sum(one.paid for one in owed)
-        if resident.account.state == "open":
-            assert (CURRENT, "main") in totals
 
 
-def test_every_row_is_in_the_loader_s_columns(town: Path) -> None:
+def test_every_open_account_has_premises_of_its_own(town: BilledTown) -> None:
+    """A former owner's account is that of premises that somebody else is charged for."""
+    residents = list(list_residents(ACCOUNTS, seed=1))
+    housed = {(one.house.code, one.premises) for one in residents if one.account.state == "open"}
+    assert all((one.house.code, one.premises) in housed for one in residents)
+    accounts = rows_of(town.stock["accounts"])
+    assert [row["number"] for row in accounts] == [one.account.number for one in residents if one.account.state == "open"]
+    assert {(row["house"], row["premises"]) for row in accounts} == housed and len(accounts) == len(housed)
+
+
+def test_readings_are_missing_late_and_wrong(town: BilledTown) -> None:
+    meters = {row["meter"] for row in rows_of(town.meters.facts["meters"])}
+    broken = {row["meter"] for row in rows_of(town.meters.facts["events"])}
+    assert broken and broken < meters
+    for period, path in town.meters.readings.items():
+        readings = rows_of(path)
+        read = {row["meter"] for row in readings}
+        expected = meters if period == PERIODS[0] else meters - broken
+        assert read < expected and len(read) > 0.9 * len(expected)
+        late = [row for row in readings if row["received_on"] > row["taken_on"]]
+        assert 0 < len(late) < 0.1 * len(readings)
+
+
+def test_every_row_is_in_the_loader_s_columns(town: BilledTown) -> None:
     numbers = {recipient.code: number for number, recipient in enumerate(list_recipients(), start=1)}
-    for name, shape in (("recipients.csv", RECIPIENTS), ("charges.csv", charges_shape(numbers))):
-        lines = town.joinpath(name).read_text("utf-8").splitlines()
-        decode = row_decoder(shape, lines[0].split(","))
-        plain = [line.split(",") for line in lines[1:] if '"' not in line]
-        assert len(plain) >= len(lines) - 2
-        assert all(shape.check(decode(texts)) is None for texts in plain)
+    charges = charges_shape(numbers)
+    shapes = {town.town.recipients: RECIPIENTS, town.town.debts: charges} | {
+        path: charges for path in town.town.insurance.values()
+    }
+    for path, shape in shapes.items():
+        rows = list(csv.reader(path.read_text("utf-8").splitlines()))
+        decode = row_decoder(shape, rows[0])
+        assert len(rows) > 1 and all(shape.check(decode(texts)) is None for texts in rows[1:])
+    assert list(town.stock) == [kind for kind in KINDS if kind in town.stock]
+    assert list(town.meters.facts) == [kind for kind in FACT_KINDS if kind in town.meters.facts]
 
 
-def test_due_dates_are_working_days(town: Path) -> None:
-    rows = town.joinpath("charges.csv").read_text("utf-8").splitlines()
-    place = rows[0].split(",").index("due_date")
-    assert all(is_working_day(day(text)) for text in {row.split(",")[place] for row in rows[1:]})
+def test_due_dates_are_working_days(town: BilledTown) -> None:
+    days = {row["due_date"] for path in (town.town.debts, *town.town.insurance.values()) for row in rows_of(path)}
+    assert len(days) >= 6 and all(is_working_day(day(text)) for text in days)
 
 
 @pytest.mark.parametrize("accounts", [0, ACCOUNTS_MIN - 1])

@@ -97,3 +97,12 @@ DELETE FROM ledger.bank_day;
 -- name: numbered_accounts
 -- Every account with its number.
 SELECT personal_account, number FROM reference.personal_account ORDER BY personal_account;
+
+-- name: next_line
+-- The next charge line of an account.
+SELECT coalesce(max(line), 0) + 1 FROM reference.charge WHERE personal_account = $1;
+
+-- name: charge_opened
+-- October's first charge of an account with an opening advance: creditor, payee, amount, advance.
+INSERT INTO reference.charge (personal_account, line, creditor, period, payee, kind, pool, amount, due_date, opening_advance)
+VALUES ($1, 1, $2, 202610, $3, 0, 0, $4, '2026-11-16', $5);

@@ -50,16 +50,17 @@ SELECT personal_account FROM reference.table_due ORDER BY 1
 
 -- name: change_line
 -- A line is tampered with.
-UPDATE billing.line SET amount = amount + 1 WHERE run = $1
+UPDATE billing.run_account SET amounts[1] = amounts[1] + 1 WHERE run = $1
 
 -- name: add_line
 -- A line is slipped in.
-INSERT INTO billing.line (run, account, nth, service, kind, volume, price, amount, of_period, explanation)
-SELECT l.run, l.account, 1000 + l.nth, l.service, l.kind, 0, 0, 100, 0, l.explanation FROM billing.line l WHERE l.run = $1 LIMIT 1
+INSERT INTO billing.run_account (run, account, house, services, volumes, prices, amounts, explanations)
+SELECT a.run, a.account + 1000000, a.house, '{maintenance}', '{0}', '{0}', '{100}', a.explanations[1:1] FROM billing.run_account a
+WHERE a.run = $1 LIMIT 1
 
 -- name: delete_line
 -- Lines are taken away.
-DELETE FROM billing.line WHERE run = $1
+DELETE FROM billing.run_account WHERE run = $1
 
 -- name: approve_oneself
 -- The maker approves.
@@ -105,7 +106,8 @@ SELECT b.version, b.published_by FROM ledger.base_table b WHERE b.personal_accou
 
 -- name: sizes
 -- Bytes of lines with their keys, and lines, of a run.
-SELECT pg_total_relation_size('billing.line') AS bytes, count(*) AS lines, avg(pg_column_size(explanation)) AS packed FROM billing.line
+SELECT pg_total_relation_size('billing.run_account') AS bytes, count(*) AS lines, avg(pg_column_size(explanation)) AS packed
+FROM billing.line
 
 -- name: forget_names
 -- An account whose time zone nobody knows cannot be built.
@@ -130,3 +132,37 @@ SELECT recipient FROM reference.recipient WHERE code = $1
 -- name: errors
 -- Errors of a run.
 SELECT finding FROM billing.finding WHERE run = $1 AND severity = 'error' ORDER BY finding
+
+-- name: account_of
+-- An account of the desk's by its number.
+SELECT personal_account FROM reference.personal_account WHERE namespace = 'epd' AND number = $1
+
+-- name: recipients
+-- Recipients by code.
+SELECT code, recipient FROM reference.recipient
+
+-- name: payees
+-- Whose each payee is.
+SELECT p.payee, r.code FROM reference.payee p JOIN reference.recipient r USING (recipient)
+
+-- name: take_line
+-- Somebody else numbers a line of an account: one that holds advances.
+INSERT INTO reference.charge (personal_account, line, creditor, period, payee, kind, pool, amount, due_date)
+SELECT $1, 1, p.recipient, 0, p.payee, 3, 0, 0, '2026-11-15' FROM reference.payee p WHERE p.service = 'maintenance' LIMIT 1
+
+-- name: half_done
+-- Accounts that have some of charges, printed sums, document and table of a run's period, and not all.
+SELECT a.account FROM billing.run_account a JOIN billing.run r USING (run)
+    CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE c.period = r.period) > 0 AS has FROM reference.charge c
+        WHERE c.personal_account = a.account) c
+    CROSS JOIN LATERAL (SELECT count(*) > 0 AS has FROM reference.printed_total t
+        WHERE t.personal_account = a.account AND t.period = r.period) t
+    CROSS JOIN LATERAL (SELECT count(*) > 0 AS has FROM billing.document d
+        WHERE d.run = a.run AND d.account = a.account AND d.state = 'published') d
+    CROSS JOIN LATERAL (SELECT count(*) > 0 AS has FROM ledger.base_table b
+        WHERE b.personal_account = a.account AND b.published_by = 'billing run ' || a.run) b
+WHERE a.run = $1 AND NOT (c.has = t.has AND t.has = d.has AND d.has = b.has)
+
+-- name: try_load
+-- Whether a load of a file could begin; it ends with the statement.
+SELECT pg_try_advisory_xact_lock($1)

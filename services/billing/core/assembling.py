@@ -29,7 +29,7 @@ from services.billing.core.month import (
 )
 from services.billing.core.periods import MONTHS, days_of, month_number
 from services.billing.core.quality import breaks_of_month
-from services.billing.core.quantities import MICRO, Price, Volume, divide_half_up, times
+from services.billing.core.quantities import MICRO, Area, Price, Ratio, Volume, divide_half_up, times
 
 WATERS = (ServiceKind.COLD_WATER, ServiceKind.HOT_WATER, ServiceKind.HOT_WATER_TWO_PART, ServiceKind.HOT_WATER_OWN)
 RAISED = (*WATERS, ServiceKind.ELECTRICITY)
@@ -141,6 +141,27 @@ def norm_volume(terms: ServiceTerms, premises: PremisesFacts, services: Iterable
 
 def _is_served(terms: ServiceTerms, premises: PremisesFacts) -> bool:
     return premises.services is None or terms.service in premises.services
+
+
+def with_departed(month: HouseMonth, gone: Iterable[tuple[str, str]]) -> HouseMonth:
+    """Return the month with accounts (premises, account) that left the house and have sums in it: nothing else is theirs.
+
+    They stand in premises of no area and nobody, served with nothing, so that the house's sums stay what they are.
+    """
+    added = [
+        Premises(
+            premises=premises,
+            kind=PremisesKind.FLAT,
+            area=Area(0),
+            residents=Ratio(0),
+            owners=0,
+            accounts=(AccountShare(account=account),),
+            is_without_heating=True,
+            services=(),
+        )
+        for premises, account in gone
+    ]
+    return msgspec.structs.replace(month, premises=(*month.premises, *added))
 
 
 class _House:

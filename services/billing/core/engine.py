@@ -15,6 +15,7 @@ from services.billing.core.hot_water import hot_water_parts, own_hot_water_parts
 from services.billing.core.individual import individual_parts, sewage_parts
 from services.billing.core.lines import ChargeLine, Explanation, LineKind
 from services.billing.core.month import AccountShare, HouseMonth, Premises, ServiceKind, ServiceTerms
+from services.billing.core.part_month import part_lines
 from services.billing.core.parts import Part
 from services.billing.core.quality import quality_parts
 from services.billing.core.sharing import shared_lines
@@ -45,7 +46,7 @@ def calculate_house(house: HouseMonth) -> tuple[ChargeLine, ...]:
             for line in _adjusted(premises, row):
                 lines.append(((line.account, line.premises, places.get(line.service, len(places)), 1), line))
     # Sorting is stable: lines of one service keep the order of their parts.
-    return tuple(line for _, line in sorted(lines, key=lambda pair: pair[0]))
+    return part_lines(house, tuple(line for _, line in sorted(lines, key=lambda pair: pair[0])))
 
 
 def _recalculated(house: HouseMonth, terms: ServiceTerms, premises: Premises, charged: tuple[Part, ...]) -> tuple[Part, ...]:

@@ -60,6 +60,20 @@ def heating_sums(house: HouseMonth, terms: ServiceTerms) -> HeatingSums:
     return msgspec.structs.replace(sums, flats_volume=flats_volume, common_volume=volume - flats_volume)
 
 
+def charged_heat(house: HouseMonth, service: str, premises: str) -> int:
+    """Return the volume of heat that premises are charged: by area or by the norm, without what the coefficient adds.
+
+    A later reading of their meter is settled with that of a month by the norm (п. 61). Nothing out of season.
+    """
+    terms = next((one for one in house.services if one.service == service), None)
+    mine = [one for one in house.premises if one.premises == premises]
+    if terms is None:
+        return 0
+    sums = heating_sums(house, terms)
+    parts = [part for one in mine for part in heating_parts(house, terms, one, sums)]
+    return sum(part.volume for part in parts if part.kind is LineKind.CHARGE)
+
+
 def heated_area_of(house: HouseMonth) -> int:
     """Return S_all − S_auto + S_com."""
     without = sum(premises.area for premises in house.premises if premises.is_without_heating)

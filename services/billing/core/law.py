@@ -12,7 +12,8 @@ from types import MappingProxyType
 
 import msgspec
 
-from ledger.core.limitation import LimitationTerm, last_day_of_limitation
+from ledger.core.account_facts import LimitationTerm
+from ledger.core.limitation import last_day_of_limitation
 from services.billing.core.month import ServiceKind
 from services.billing.core.quantities import MICRO, Ratio
 from services.calendar import next_working_day

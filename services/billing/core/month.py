@@ -1,7 +1,7 @@
 """What one house's charges of one month are calculated from: every dated fact already chosen, nothing looked up any more.
 
 ``services/billing/reading.py`` makes a HouseMonth from the database; the plain engine (``engine.py``) and the columnar one
-(``columnar.py``) turn it into ChargeLines. Quantities are millionths (``quantities.py``); a period is ``yyyymm``.
+(``columnar/``) turn it into ChargeLines. Quantities are millionths (``quantities.py``); a period is ``yyyymm``.
 """
 
 from enum import IntEnum

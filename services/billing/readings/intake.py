@@ -4,6 +4,7 @@ The same reading twice is one: meter, zone, day and value say which it is. Intak
 two at once come to what one after the other would.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -16,6 +17,7 @@ import msgspec
 from ledger.statements import load_statements
 from services.billing.core.law import Law
 from services.billing.core.meters import ENDS, EventKind, segments_of
+from services.billing.core.periods import month_number, period_of
 from services.billing.core.plausibility import MESSAGES, Counted, Dial, Given, Judgement, Limits, Verdict, counting_period, judge
 from services.billing.core.quantities import Volume
 from services.billing.readings.lives import life_of, zones_of
@@ -62,7 +64,8 @@ class NewReading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IntakeTerms(msgspec.Struct, frozen=True, kw_only=True):
-    """Who takes readings, when, and by what. ``open_from``: the first open period; readings count for none before it."""
+    """Who takes readings, when, and by what. ``open_from``: readings count for no period before it, nor for
+    one that the house's provider has closed."""
 
     law: Law
     at: datetime
@@ -160,13 +163,26 @@ def _unusable(meter: _Meter | None, one: NewReading) -> str:
 
 def _judge(one: NewReading, meter: _Meter, counted: Sequence[Counted], terms: IntakeTerms) -> Judgement:
     record = meter.record
-    last_day = record["last_day"] or window_last_day(terms.law, record["region"] or "", one.received_on)
+    last_day = _contract_last_day(record, one.received_on) or window_last_day(terms.law, record["region"] or "", one.received_on)
     # The readings of acts – commissioning, removal, a new start – count for their day, whoever passes them on.
     by_act = one.source.value in BY_ACT or one.restarts or one.taken_on in (meter.dial.installed, meter.dial.ended_on)
     period = one.period or counting_period(one.taken_on if by_act else one.received_on, 31 if by_act else last_day)
-    given = Given(value=one.value, taken_on=one.taken_on, period=max(period, terms.open_from), restarts=one.restarts)
+    period = max(period, terms.open_from, _first_open(record["closed"]))
+    given = Given(value=one.value, taken_on=one.taken_on, period=period, restarts=one.restarts)
     dial = msgspec.structs.replace(meter.dial, is_cut=len(counted) >= NEIGHBOURS_MAX)
     return judge(given, dial, counted, one.received_on, terms.limits)
+
+
+def _contract_last_day(record: Mapping[str, Any], given_on: date) -> int | None:
+    """Return the last day of the window that the house's contract had on the day a reading was given; None without one."""
+    place = bisect_right(record["since"] or (), given_on)
+    last_day: int | None = record["last_days"][place - 1] if place else None
+    return last_day
+
+
+def _first_open(closed: int | None) -> int:
+    """Return the month after the last one that is closed: what comes for an earlier one is settled in it (п. 61)."""
+    return period_of(month_number(closed) + 1) if closed else 0
 
 
 def window_last_day(law: Law, region: str, day: date) -> int:
@@ -197,7 +213,7 @@ async def _read_meters(connection: Connection, given: Sequence[NewReading], term
     events: defaultdict[int, list[Mapping[str, Any]]] = defaultdict(list)
     for row in await connection.fetch(_SQL["events"], numbers):
         events[row["meter"]].append(row)
-    rows = await connection.fetch(_SQL["dials"], numbers, terms.at.date())
+    rows = await connection.fetch(_SQL["dials"], numbers, terms.at)
     return {row["meter"]: _Meter(record=row, dial=_dial(row, events[row["meter"]])) for row in rows}
 
 

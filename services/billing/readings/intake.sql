@@ -9,14 +9,16 @@ SELECT pg_advisory_xact_lock(readings.lock_key())
 SELECT m.code, m.meter FROM readings.meter m WHERE m.code = ANY ($1::text[])
 
 -- name: dials
--- What the meters are, where they stand, and the window of their house on a day ($2) by its contract.
+-- What the meters are and where they stand at a moment ($2), by their house's own calendar; the windows of its contract from their first
+-- days on; and the last month that the house's provider has closed.
 SELECT l.meter, l.code, l.state, l.service, l.zones, l.digits, l.ratio, l.maximum, l.installed, l.verified_until, l.place, l.house,
-    t.region, t.time_zone, w.last_day
+    t.region, t.time_zone, w.since, w.last_days, (SELECT max(m.period) FROM billing.month m
+        WHERE m.provider = t.provider AND m.state = 'closed') AS closed
 FROM readings.live_meter l
-    LEFT JOIN LATERAL (SELECT t.region, t.time_zone FROM housing.live_house_terms t WHERE t.house = l.house
-        ORDER BY t.valid_from > $2, t.valid_from DESC LIMIT 1) t ON true
-    LEFT JOIN LATERAL (SELECT w.last_day FROM readings.live_window w WHERE w.house = l.house AND w.valid_from <= $2
-        ORDER BY w.valid_from DESC LIMIT 1) w ON true
+    LEFT JOIN LATERAL (SELECT t.region, t.time_zone, t.provider FROM housing.live_house_terms t WHERE t.house = l.house
+        ORDER BY t.valid_from > ($2::timestamptz AT TIME ZONE t.time_zone)::date, t.valid_from DESC LIMIT 1) t ON true
+    LEFT JOIN LATERAL (SELECT array_agg(w.valid_from ORDER BY w.valid_from) AS since, array_agg(w.last_day ORDER BY w.valid_from) AS last_days
+        FROM readings.live_window w WHERE w.house = l.house) w ON true
 WHERE l.meter = ANY ($1::int[])
 
 -- name: events

@@ -101,7 +101,7 @@ async def _check(connection: Connection, of: tuple[int, int], moment: datetime, 
         told = f"{first['house']}: {first['reason'] or 'ещё не посчитан'}"
         raise RunRefused(f"домов не посчитано: {len(unfinished)}; {told}")
     sums = await connection.fetchrow(SQL["sums_of_houses"], run)
-    assert sums["houses"] == sums["lines"], f"run {run}: its houses came to {sums['houses']}, its lines to {sums['lines']}"
+    assert sums["houses"] == sums["services"] == sums["lines"], f"run {run}: its lines are not what its houses came to: {sums}"
     rows: list[tuple[Any, ...]] = [
         (run, "", None, found.service, name, severity.value, found.message)
         for name, severity, found in check_totals(await control_totals(connection, run, period), limits)

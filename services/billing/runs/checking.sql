@@ -11,16 +11,18 @@ SELECT h.house, h.state, h.reason FROM billing.run_house h WHERE h.run = $1 AND 
 -- name: control_totals
 -- Control totals by service and recipient; of the same accounts, what the newest documents of the month before charged for it.
 WITH now AS (
-    SELECT l.service, t.recipient, count(*) AS lines, count(DISTINCT l.account) AS accounts, sum(l.amount)::bigint AS amount
-    FROM billing.line l JOIN billing.run_account a USING (run, account)
-        JOIN billing.run_terms t ON t.run = l.run AND t.house = a.house AND t.service = l.service
-    WHERE l.run = $1 GROUP BY l.service, t.recipient),
+    SELECT t.service, t.recipient, sum(t.lines)::bigint AS lines, sum(t.accounts)::bigint AS accounts, sum(t.amount)::bigint AS amount
+    FROM billing.run_terms t WHERE t.run = $1 AND t.lines > 0 GROUP BY t.service, t.recipient),
 before AS (
     SELECT l.service, t.recipient, sum(l.amount)::bigint AS amount
-    FROM billing.run_account w JOIN billing.current_document d ON d.account = w.account AND d.period = $2
-        JOIN billing.line l ON l.run = d.run AND l.account = d.account
-        JOIN billing.run_account a ON a.run = d.run AND a.account = d.account
-        JOIN billing.run_terms t ON t.run = d.run AND t.house = a.house AND t.service = l.service
+    FROM billing.run_account w
+        CROSS JOIN LATERAL (SELECT n.run FROM billing.document n
+            WHERE n.account = w.account AND n.period = $2 AND n.nth IS NOT NULL ORDER BY n.nth DESC LIMIT 1) d
+        CROSS JOIN LATERAL (SELECT x.house, x.services, x.amounts FROM billing.run_account x
+            WHERE x.run = d.run AND x.account = w.account LIMIT 1) a
+        CROSS JOIN LATERAL unnest(a.services, a.amounts) AS l(service, amount)
+        CROSS JOIN LATERAL (SELECT x.recipient FROM billing.run_terms x
+            WHERE x.run = d.run AND x.house = a.house AND x.service = l.service LIMIT 1) t
     WHERE w.run = $1 GROUP BY l.service, t.recipient)
 SELECT coalesce(n.service, b.service) AS service, p.code AS recipient, coalesce(n.lines, 0) AS lines,
     coalesce(n.accounts, 0) AS accounts, coalesce(n.amount, 0) AS amount, coalesce(b.amount, 0) AS previous
@@ -29,9 +31,11 @@ FROM now n FULL JOIN before b ON b.service = n.service AND b.recipient = n.recip
 ORDER BY p.code, 1
 
 -- name: sums_of_houses
--- What the houses say they came to, and what their lines do: the same, or something was lost on the way.
+-- What the houses, their services and the accounts' lines say they came to: the same, or something was lost on the way.
 SELECT (SELECT coalesce(sum(h.amount), 0)::bigint FROM billing.run_house h WHERE h.run = $1) AS houses,
-    (SELECT coalesce(sum(l.amount), 0)::bigint FROM billing.line l WHERE l.run = $1) AS lines
+    (SELECT coalesce(sum(t.amount), 0)::bigint FROM billing.run_terms t WHERE t.run = $1) AS services,
+    (SELECT coalesce(sum(u.amount), 0)::bigint FROM billing.run_account a CROSS JOIN LATERAL unnest(a.amounts) AS u(amount)
+        WHERE a.run = $1) AS lines
 
 -- name: house_totals
 -- Control totals by house.
@@ -41,12 +45,14 @@ SELECT h.house, h.state, h.reason, h.accounts, h.lines, h.amount FROM billing.ru
 -- Accounts of the run that have a charge of the period by the same key from elsewhere: it would be replaced.
 SELECT a.account, a.house, count(*) AS charges
 FROM billing.run_account a
-    JOIN reference.charge c ON c.personal_account = a.account AND c.period = $2 AND c.kind = 0 AND c.court_order = ''
-    JOIN reference.payee p ON p.payee = c.payee
-    JOIN billing.run_terms t ON t.run = a.run AND t.house = a.house AND t.service = p.service AND t.recipient = p.recipient
-        AND t.creditor = c.creditor AND t.pool = c.pool
-WHERE a.run = $1 AND NOT EXISTS (
-    SELECT FROM billing.document d WHERE d.account = a.account AND d.period = $2 AND d.nth IS NOT NULL)
+    CROSS JOIN LATERAL (SELECT x.payee, x.creditor, x.pool FROM reference.charge x
+        WHERE x.personal_account = a.account AND x.period = $2 AND x.kind = 0 AND x.court_order = '' OFFSET 0) c
+    CROSS JOIN LATERAL (SELECT x.recipient, x.service FROM reference.payee x WHERE x.payee = c.payee LIMIT 1) p
+    CROSS JOIN LATERAL (SELECT x.recipient, x.creditor, x.pool FROM billing.run_terms x
+        WHERE x.run = a.run AND x.house = a.house AND x.service = p.service LIMIT 1) t
+    LEFT JOIN LATERAL (SELECT d.run FROM billing.document d
+        WHERE d.account = a.account AND d.period = $2 AND d.nth IS NOT NULL LIMIT 1) d ON true
+WHERE a.run = $1 AND t.recipient = p.recipient AND t.creditor = c.creditor AND t.pool = c.pool AND d.run IS NULL
 GROUP BY a.account, a.house ORDER BY a.account
 
 -- name: add_finding

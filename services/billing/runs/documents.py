@@ -12,6 +12,7 @@ from ledger.tables import group_by_book
 from schemas.allocation import AllocationTable, Kind, Pool, unpack_table
 from schemas.ids import AccountId
 from services.billing.runs.sources import Connection
+from services.billing.runs.spreading import Progress
 
 SQL = load_statements("services/billing/runs/publishing.sql")
 PROOF = load_statements("services/billing/runs/proof.sql")
@@ -86,5 +87,20 @@ def open_sum(table: AllocationTable, pool: Pool) -> int:
 
 async def published_totals(connection: Connection, run: int, accounts: Sequence[AccountId] | None = None) -> list[Mismatch]:
     """Return where documents and published tables of a run disagree, by one statement; all accounts by default."""
-    rows = await connection.fetch(PROOF["published_totals"], run, None if accounts is None else list(accounts))
+    async with connection.transaction():
+        await connection.execute(PROOF["join_by_hash"])
+        rows = await connection.fetch(PROOF["published_totals"], run, None if accounts is None else list(accounts))
     return [msgspec.convert(dict(row), Mismatch) for row in rows]
+
+
+class ProveRange(msgspec.Struct, frozen=True, kw_only=True):
+    """The job of holding the documents of a range (after, until) of a run's accounts to the proof."""
+
+    run: int
+
+    async def __call__(self, connection: Connection, part: tuple[int, int], progress: Progress) -> list[Mismatch]:
+        """Do it; where documents and tables disagree."""
+        accounts = [row["account"] for row in await connection.fetch(SQL["list_documents"], self.run, *part)]
+        found = await published_totals(connection, self.run, accounts)
+        progress(len(accounts))
+        return found

@@ -1,7 +1,7 @@
 """One house's draft as rows: pure, so that a worker only reads before it and only writes after it."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -17,6 +17,8 @@ _encoder = msgspec.msgpack.Encoder()
 
 Terms = Mapping[str, tuple[int, int, int, str, str]]
 """By service: recipient, creditor, pool, title, unit."""
+AccountLines = tuple[AccountId, list[str], list[int], list[int], list[int], list[int], list[int], list[bytes]]
+"""A row of ``billing.run_account`` without run and house; the lists are parallel."""
 
 
 class HouseFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,21 +35,19 @@ class HouseFacts(msgspec.Struct, frozen=True, kw_only=True):
 class Drafted(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of one house, without the run's number; ``digest`` is SHA-256 of everything that it was calculated from.
 
-    ``lines``: account, nth, service, kind, volume, price, amount, of_period, explanation.
+    ``accounts``: account, then services, kinds, volumes, prices, amounts, periods and explanations of its lines; kinds and
+    periods are empty where all are 0. ``totals``: lines, accounts and kopecks by service of ``terms``.
     ``findings``: account or None, service, name, severity, message.
     """
 
     house: str
-    accounts: tuple[AccountId, ...]
+    accounts: tuple[AccountLines, ...]
     terms: Terms
-    lines: tuple[tuple[AccountId, int, str, int, int, int, int, int, bytes], ...]
+    totals: Mapping[str, tuple[int, int, int]]
+    lines: int
     findings: tuple[tuple[AccountId | None, str, str, str, str], ...]
     digest: bytes
     amount: int
-
-    def accounts_of(self, run: int) -> list[tuple[int, AccountId, str]]:
-        """Rows of ``billing.run_account``."""
-        return [(run, account, self.house) for account in self.accounts]
 
 
 def draft_house(facts: HouseFacts, limits: Limits) -> Drafted:
@@ -60,14 +60,16 @@ def draft_house(facts: HouseFacts, limits: Limits) -> Drafted:
         raise HouseUnreadable(f"начислено лицевым счетам, которых нет в доме: {', '.join(strangers)}")
     names = {share.account for premises in facts.house.premises for share in premises.accounts}
     asked = names & facts.only if facts.only else names
-    lines = _rows(facts)
-    amount = sum(line.amount_kopecks for line in facts.lines)
-    assert sum(row[6] for row in lines) == amount, "no kopeck is lost on the way to the rows"
+    rows = _rows(facts, sorted({facts.numbers[name] for name in asked}))
+    amount = sum([line.amount_kopecks for line in facts.lines])
+    totals = _totals(rows)
+    assert amount == sum([sum(row[5]) for row in rows]) == sum([total[2] for total in totals.values()]), "no kopeck is lost"
     return Drafted(
         house=facts.house.house,
-        accounts=tuple(sorted({facts.numbers[name] for name in asked})),
+        accounts=rows,
         terms=facts.terms,
-        lines=lines,
+        totals=totals,
+        lines=len(facts.lines),
         findings=_findings(facts, limits),
         digest=hashlib.sha256(_encoder.encode((facts.house, sorted(facts.only)))).digest(),
         amount=amount,
@@ -79,15 +81,41 @@ def pool_of(terms: ServiceTerms) -> Pool:
     return Pool.CAPITAL_REPAIR if terms.kind is ServiceKind.CAPITAL_REPAIR else Pool.MAIN
 
 
-def _rows(facts: HouseFacts) -> tuple[tuple[AccountId, int, str, int, int, int, int, int, bytes], ...]:
-    counts: dict[AccountId, int] = {}
-    rows = []
+def _rows(facts: HouseFacts, asked: Sequence[AccountId]) -> tuple[AccountLines, ...]:
+    """Return a row for each account asked for, and for each charged one, ascending; lines stay in their order."""
+    lines_of: dict[AccountId, list[ChargeLine]] = {account: [] for account in asked}
     for line in facts.lines:
-        account = facts.numbers[line.account]
-        counts[account] = counts.get(account, 0) + 1
-        sums = (line.volume, line.price, line.amount_kopecks, line.of_period)
-        rows.append((account, counts[account], line.service, int(line.kind), *sums, pack_explanation(line.explanation)))
-    return tuple(rows)
+        lines_of.setdefault(facts.numbers[line.account], []).append(line)
+    return tuple([_row(account, lines_of[account]) for account in sorted(lines_of)])
+
+
+def _row(account: AccountId, lines: Sequence[ChargeLine]) -> AccountLines:
+    kinds = [int(line.kind) for line in lines]
+    periods = [line.of_period for line in lines]
+    return (
+        account,
+        [line.service for line in lines],
+        kinds if any(kinds) else [],
+        [line.volume for line in lines],
+        [line.price for line in lines],
+        [line.amount_kopecks for line in lines],
+        periods if any(periods) else [],
+        [pack_explanation(line.explanation) for line in lines],
+    )
+
+
+def _totals(rows: Sequence[AccountLines]) -> dict[str, tuple[int, int, int]]:
+    """Return lines, accounts and kopecks by service."""
+    lines: dict[str, int] = {}
+    accounts: dict[str, int] = {}
+    amounts: dict[str, int] = {}
+    for row in rows:
+        for service in set(row[1]):
+            accounts[service] = accounts.get(service, 0) + 1
+        for service, amount in zip(row[1], row[5], strict=True):
+            lines[service] = lines.get(service, 0) + 1
+            amounts[service] = amounts.get(service, 0) + amount
+    return {service: (count, accounts[service], amounts[service]) for service, count in lines.items()}
 
 
 def _findings(facts: HouseFacts, limits: Limits) -> tuple[tuple[AccountId | None, str, str, str, str], ...]:

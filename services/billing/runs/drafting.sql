@@ -20,7 +20,9 @@ SELECT d.account, l.service, sum(l.amount)::bigint AS amount
 FROM unnest($1::bigint[]) AS w(account)
     CROSS JOIN LATERAL (SELECT n.run, n.account FROM billing.document n
         WHERE n.account = w.account AND n.period = $2 AND n.nth IS NOT NULL ORDER BY n.nth DESC LIMIT 1) d
-    JOIN billing.line l ON l.run = d.run AND l.account = d.account
+    CROSS JOIN LATERAL (SELECT a.services, a.amounts FROM billing.run_account a
+        WHERE a.run = d.run AND a.account = d.account LIMIT 1) a
+    CROSS JOIN LATERAL unnest(a.services, a.amounts) AS l(service, amount)
 GROUP BY d.account, l.service
 
 -- name: list_taken
@@ -36,16 +38,18 @@ ORDER BY t.service, t.run DESC
 
 -- name: list_recipients
 -- Numbers of recipients by code.
-SELECT code, recipient FROM reference.recipient WHERE code = ANY($1::text[])
+SELECT code, recipient FROM reference.recipient
 
--- name: finish_house
--- A house's work is done.
-UPDATE billing.run_house SET state = 'done', digest = $3, accounts = $4, lines = $5, amount = $6
-WHERE run = $1 AND house = $2 AND state = 'waiting'
+-- name: finish_houses
+-- The work of houses is done.
+UPDATE billing.run_house h SET state = 'done', digest = u.digest, accounts = u.accounts, lines = u.lines, amount = u.amount
+FROM unnest($2::text[], $3::bytea[], $4::int[], $5::int[], $6::bigint[]) AS u(house, digest, accounts, lines, amount)
+WHERE h.run = $1 AND h.house = u.house AND h.state = 'waiting'
 
--- name: park_house
--- A house that cannot be calculated, with the reason.
-UPDATE billing.run_house SET state = 'parked', reason = $3 WHERE run = $1 AND house = $2 AND state = 'waiting'
+-- name: park_houses
+-- Houses that cannot be calculated, with the reason.
+UPDATE billing.run_house h SET state = 'parked', reason = u.reason FROM unnest($2::text[], $3::text[]) AS u(house, reason)
+WHERE h.run = $1 AND h.house = u.house AND h.state = 'waiting'
 
 -- name: retry_parked
 -- Parked houses of a draft wait again.

@@ -10,6 +10,7 @@ from ledger.statements import load_statements
 from schemas.ids import AccountId
 from services.billing.core.month import Adjustment
 from services.billing.runs.sources import Connection, Reading
+from services.billing.saldo.closing import close_saldo
 
 SQL = load_statements("services/billing/runs/keeping.sql")
 
@@ -18,6 +19,7 @@ DELETED_ACCOUNTS_MAX = 5_000
 
 _REFUSALS = {
     "month_is_closed": "месяц закрыт: исправления идут строками перерасчёта открытого месяца",
+    "month_has_waiting_sums": "в месяце есть суммы, которые ждут второго лица: подтвердите их или отклоните",
     "month_has_live_run": "в месяце есть незавершённый расчёт: опубликуйте или отмените его",
     "run_house_live": "дом уже считается другим расчётом: опубликуйте или отмените его",
     "run_house_month": "месяц этого дома уже рассчитан: пересчитайте дом отдельно (--house)",
@@ -198,6 +200,7 @@ async def close_month(connection: Connection, period: int, by: Person, provider:
                     raise RunRefused(f"у {month['code']} есть перерасчёты, решённые после расчёта месяца: пересчитайте эти счета")
                 await connection.execute(SQL["close_month"], month["provider"], period, name, by.at)
                 await connection.execute(SQL["close_runs"], month["provider"], period)
+                await close_saldo(connection, month["provider"], period, by.at)
     except asyncpg.CheckViolationError as error:
         raise _refusal(error) from error
     return tuple([month["code"] for month in months])

@@ -70,8 +70,7 @@ UPDATE billing.run SET state = 'dropped', dropped_by = $2, dropped_at = $3 WHERE
 -- Lines of some accounts of a dropped run; what is left of it says who dropped it and what it came to.
 WITH gone AS (DELETE FROM billing.run_account a USING (
         SELECT x.run, x.account FROM billing.run_account x WHERE x.run = $1 ORDER BY x.account LIMIT $2) t
-    WHERE a.run = t.run AND a.account = t.account RETURNING a.account),
-lines AS (DELETE FROM billing.line l USING gone g WHERE l.run = $1 AND l.account = g.account)
+    WHERE a.run = t.run AND a.account = t.account RETURNING a.account)
 SELECT count(*) FROM gone
 
 -- name: delete_terms

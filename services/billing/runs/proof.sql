@@ -1,15 +1,21 @@
 -- The proof of a publication: what the tables take is what the documents print.
 
+-- name: join_by_hash
+-- Makes this transaction join what it has computed by hash: a planner that expects a row of each would compare each with each.
+SELECT set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true)
+
 -- name: published_totals
 -- Documents of a run whose published table, register and journal do not agree; none when all is well. $2: only these accounts.
 -- For each pool's ordinary principal: the decoded table must hold Σ(charge - paid) of the tiers it keeps, paid as of its version;
 -- and that, with tiers that have nothing open and less opening balances booked with the publication and, in the main pool,
 -- advances, must be what the document prints. A document followed by a later one of its account is past: its lines moved on.
+-- Tables are looked up by LATERAL, by key, whatever is known of them.
 WITH RECURSIVE asked AS MATERIALIZED (
     SELECT d.* FROM billing.document d
+        LEFT JOIN LATERAL (SELECT n.run FROM billing.document n
+            WHERE n.account = d.account AND n.run > d.run AND n.nth IS NOT NULL LIMIT 1) later ON true
     WHERE d.run = $1 AND ($2::bigint[] IS NULL OR d.account = ANY($2::bigint[])) AND d.nth IS NOT NULL AND d.version IS NOT NULL
-        AND NOT EXISTS (SELECT FROM billing.document n
-            WHERE n.account = d.account AND n.run > d.run AND n.nth IS NOT NULL)),
+        AND later.run IS NULL),
 chain AS (
     SELECT a.account, a.book, a.version, j.previous, j.table_version, j.space, j.lines, j.amounts
     FROM asked a
@@ -28,7 +34,7 @@ credited AS (
 line AS (
     SELECT a.account, c.creditor, c.period, c.pool, c.kind, c.amount, coalesce(k.paid, 0) AS paid, coalesce(k.opened, 0) AS opened,
         c.kind = 0 AND coalesce(c.limitation_until, (c.due_date + interval '3 years')::date) < a.issued_on AS barred
-    FROM asked a JOIN reference.charge c ON c.personal_account = a.account
+    FROM asked a CROSS JOIN LATERAL (SELECT * FROM reference.charge x WHERE x.personal_account = a.account OFFSET 0) c
         LEFT JOIN credited k ON k.account = c.personal_account AND k.line = c.line
     WHERE c.kind = 3 OR (c.kind = 0 AND c.pool < 2 AND c.court_order = '')),
 tier AS (

@@ -15,14 +15,19 @@ import msgspec
 from ledger.core.entry import MOSCOW
 from ledger.publication import publish_accounts
 from schemas.ids import AccountId
-from services.billing.runs.documents import SQL, Printing, make_documents, note_tables, published_totals
+from services.billing.runs.documents import SQL, Printing, ProveRange, make_documents, note_tables, published_totals
 from services.billing.runs.keeping import Run, RunRefused, fetch_run
 from services.billing.runs.sources import Connection, DueDate
+from services.billing.runs.spreading import Spread, do_parts
+from services.billing.runs.straight import PublishRange, begin_straight, list_ranges
 from services.reference.charge_rows import begin_staging, print_totals, write_staged
 
 CHUNK_ACCOUNTS = 1_024
 """The charges' lock is held for a chunk: some tenths of a second."""
 BUILDERS = 2
+PROOF_ACCOUNTS = 8_192
+RANGE_CHUNKS = 16
+"""Chunks of the straight way that a worker takes at a time."""
 WAITING_CHUNKS_MAX = 2 * BUILDERS
 ROUNDS_MAX = 5
 """A document is remade as often for an account that is paid while it is published; after that it waits for the next try."""
@@ -59,6 +64,8 @@ class Publishing(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     progress: Progress
     chunk_accounts: int = CHUNK_ACCOUNTS
+    spread: Spread | None = None
+    """Processes that publish; None: connections of this process."""
 
 
 class _Chunk(NamedTuple):
@@ -91,8 +98,10 @@ async def publish_run(pool: "asyncpg.Pool[Any]", run: int, publishing: Publishin
         try:
             await connection.execute(SQL["begin"], run, publishing.due_date(known.period, _today(publishing)))
             if await count_pending(connection, run):
+                if known.kind == "month":
+                    await _publish_straight(pool, connection, known, publishing)
                 await _publish_pending(pool, connection, known, publishing)
-                await _park_mismatches(connection, run, publishing)
+                await _park_mismatches(pool, connection, known, publishing)
             await connection.execute(SQL["finish"], run, publishing.clock())
         finally:
             if not connection.is_closed():
@@ -116,6 +125,18 @@ async def fetch_report(connection: Connection, run: int) -> PublishReport:
         unchanged=states.get("unchanged", 0),
         parked_count=states.get("parked", 0),
         parked=tuple([Parked(account=f"{row['namespace']}:{row['number']}", reason=row["reason"]) for row in parked]),
+    )
+
+
+async def _publish_straight(pool: "asyncpg.Pool[Any]", connection: Connection, known: Run, publishing: Publishing) -> None:
+    """Publish what goes the straight way (``straight.py``); it is the rest that ``_publish_pending`` finds."""
+    due_on = (await fetch_run(connection, known.run)).due_on
+    assert due_on is not None, "a run that is being published has a due date"
+    straight = await begin_straight(connection, _printing(known, publishing), due_on, publisher_of(known.run))
+    straight = msgspec.structs.replace(straight, chunk_accounts=min(straight.chunk_accounts, publishing.chunk_accounts))
+    ranges = await list_ranges(connection, known.run, RANGE_CHUNKS * straight.chunk_accounts)
+    await do_parts(
+        (pool, publishing.spread), ranges, PublishRange(straight=straight, clock=publishing.clock), publishing.progress
     )
 
 
@@ -227,8 +248,10 @@ async def _park(connection: Connection, printing: Printing, reasons: dict[Accoun
         await connection.execute(SQL["park"], printing.run, *columns, printing.today)
 
 
-async def _park_mismatches(connection: Connection, run: int, publishing: Publishing) -> None:
-    """Hold the whole run to the proof; an account that fails it is parked."""
-    known = await fetch_run(connection, run)
-    wrong = {mismatch.account: str(mismatch) for mismatch in await published_totals(connection, run)}
+async def _park_mismatches(pool: "asyncpg.Pool[Any]", connection: Connection, known: Run, publishing: Publishing) -> None:
+    """Hold the whole run to the proof, a range of accounts at a time; an account that fails it is parked."""
+    bounds = [row["account"] for row in await connection.fetch(SQL["list_bounds"], known.run, PROOF_ACCOUNTS)]
+    ranges = list(zip([0, *bounds], bounds, strict=False))
+    found = await do_parts((pool, publishing.spread), ranges, ProveRange(run=known.run), lambda done: None)
+    wrong = {mismatch.account: str(mismatch) for mismatches in found for mismatch in mismatches}
     await _park(connection, _printing(known, publishing), wrong)

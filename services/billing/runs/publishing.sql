@@ -23,6 +23,17 @@ FROM billing.run_account a LEFT JOIN billing.document d USING (run, account)
 WHERE a.run = $1 AND a.account > $2 AND (d.run IS NULL OR d.state IN ('charged', 'parked'))
 ORDER BY a.account LIMIT $3
 
+-- name: list_bounds
+-- The last of every $2 accounts of a run, and of what remains.
+SELECT p.account FROM (
+    SELECT a.account, row_number() OVER (ORDER BY a.account) AS nth, lead(a.account) OVER (ORDER BY a.account) AS next
+    FROM billing.run_account a WHERE a.run = $1) p
+WHERE p.nth % $2 = 0 OR p.next IS NULL ORDER BY p.account
+
+-- name: list_documents
+-- Accounts of a run after $2 up to $3 that have a document.
+SELECT d.account FROM billing.document d WHERE d.run = $1 AND d.account > $2 AND d.account <= $3 AND d.nth IS NOT NULL
+
 -- name: count_pending
 -- Accounts that are not published yet.
 SELECT count(*) FROM billing.run_account a LEFT JOIN billing.document d USING (run, account)
@@ -41,9 +52,9 @@ WITH charged AS (
 services AS (
     SELECT c.run, c.account, c.is_now, a.house, l.service, sum(l.amount)::bigint AS amount
     FROM charged c
-        CROSS JOIN LATERAL (SELECT x.house FROM billing.run_account x WHERE x.run = c.run AND x.account = c.account LIMIT 1) a
-        CROSS JOIN LATERAL (SELECT x.service, x.amount FROM billing.line x
-            WHERE x.run = c.run AND x.account = c.account OFFSET 0) l
+        CROSS JOIN LATERAL (SELECT x.house, x.services, x.amounts FROM billing.run_account x
+            WHERE x.run = c.run AND x.account = c.account LIMIT 1) a
+        CROSS JOIN LATERAL unnest(a.services, a.amounts) AS l(service, amount)
     GROUP BY c.run, c.account, c.is_now, a.house, l.service)
 SELECT s.account, t.recipient, s.service, t.creditor, t.pool, coalesce(sum(s.amount) FILTER (WHERE s.is_now), 0)::bigint AS amount
 FROM services s
@@ -54,7 +65,8 @@ GROUP BY s.account, t.recipient, s.service, t.creditor, t.pool
 -- name: sums_of_fold
 -- What was folded, and what the lines come to: the same.
 SELECT (SELECT coalesce(sum(f.amount), 0)::bigint FROM folded f) AS folded,
-    (SELECT coalesce(sum(l.amount), 0)::bigint FROM billing.line l WHERE l.run = $1 AND l.account = ANY($2::bigint[])) AS lines
+    (SELECT coalesce(sum(u.amount), 0)::bigint FROM billing.run_account a CROSS JOIN LATERAL unnest(a.amounts) AS u(amount)
+        WHERE a.run = $1 AND a.account = ANY($2::bigint[])) AS lines
 
 -- name: stage_accounts
 -- The accounts of the chunk; services/reference/charge_rows.py says what is staged.

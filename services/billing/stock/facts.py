@@ -41,24 +41,47 @@ async def list_houses(connection: Connection, code: str = "") -> list[int]:
     return houses
 
 
-async def read_facts(connection: Connection, houses: Sequence[int], period: int) -> tuple[HouseFacts, ...]:
+async def read_facts(
+    connection: Connection, houses: Sequence[int], period: int, since: date | None = None
+) -> tuple[HouseFacts, ...]:
     """Return the facts of the houses in the period (yyyymm), by number of the house; houses not in force then are left out.
 
+    ``since``: what is in force on that day of the period instead of its first one (a provider that begins in mid-month).
     Read it in one transaction of REPEATABLE READ, or what is loaded meanwhile may show in a part of it.
     """
-    first, last = _days(period)
-    records = await connection.fetch(_SQL["houses"], houses, first)
-    contracts = await connection.fetch(_SQL["contracts"], houses, first)
-    scopes = await _read_scopes(connection, houses, (period, first), (records, contracts))
-    rows = await _read_premises(connection, houses, first, last)
+    outlines = await read_outlines(connection, houses, period, since)
+    rows = await _read_premises(connection, houses, month_days(period), since=since)
+    return tuple([_house_facts(outline, rows) for outline in outlines])
+
+
+class Outline(msgspec.Struct, frozen=True, kw_only=True):
+    """A house without its premises: ``facts`` have none, and ``area_all`` is 0 where only the premises' areas tell it.
+
+    ``acts``: by premises, those of the whole house left out.
+    """
+
+    facts: HouseFacts
+    acts: Mapping[int, tuple[Act, ...]]
+
+
+async def read_outlines(
+    connection: Connection, houses: Sequence[int], period: int, since: date | None = None
+) -> tuple[Outline, ...]:
+    """Return the houses that are in force in the period, by number, with services, terms and acts but no premises."""
+    first, last = month_days(period)
+    day = since or first
+    records = await connection.fetch(_SQL["houses"], houses, day)
+    contracts = await connection.fetch(_SQL["contracts"], houses, day)
+    scopes = await _read_scopes(connection, houses, (period, day), (records, contracts))
     begins, ends = datetime(first.year, first.month, 1), datetime(last.year, last.month, last.day) + timedelta(days=1)
     acts = _by(await connection.fetch(_SQL["acts"], houses, begins, ends), "house")
     of_house = _by(contracts, "house")
     found = []
     for record in records:
         services = tuple([service_terms(record, contract, scopes) for contract in of_house[record["house"]]])
-        place = _Place(rows=rows, acts=_by(acts[record["house"]], "premises"), services=services, days=last.day)
-        found.append(_house_facts(record, period, place, scopes.days_of_heating(record)))
+        told = {key: tuple([_act(one) for one in rows]) for key, rows in _by(acts[record["house"]], "premises").items()}
+        facts = _outline_facts(record, period, services, scopes.days_of_heating(record))
+        found.append(Outline(facts=msgspec.structs.replace(facts, acts=told.pop(0, ())), acts=told))
     return tuple(found)
 
 
@@ -74,16 +97,33 @@ class _PremisesRows(msgspec.Struct, frozen=True, kw_only=True):
     applications: Mapping[int, list[Record]]
 
 
-async def _read_premises(connection: Connection, houses: Sequence[int], first: date, last: date) -> _PremisesRows:
-    """Read each kind of row by a statement of its own: joined in one, the planner's guesses multiply."""
+async def read_norm_facts(
+    connection: Connection, houses: Sequence[int], period: int, premises: Sequence[int]
+) -> tuple[HouseFacts, ...]:
+    """Return the houses with those ``premises`` alone, without accounts and applications: what a norm is multiplied by."""
+    rows = await _read_premises(connection, houses, month_days(period), premises)
+    return tuple([_house_facts(outline, rows) for outline in await read_outlines(connection, houses, period)])
+
+
+async def _read_premises(
+    connection: Connection,
+    houses: Sequence[int],
+    days: tuple[date, date],
+    some: Sequence[int] | None = None,
+    since: date | None = None,
+) -> _PremisesRows:
+    """Read each kind of row by a statement of its own: joined in one, the planner's guesses multiply. ``some``: those alone."""
+    first, last = days
+    day = since or first
+    is_whole = some is None
     return _PremisesRows(
-        premises=_by(await connection.fetch(_SQL["premises"], houses, first), "house"),
-        areas={row["premises"]: row for row in await connection.fetch(_SQL["areas"], houses, first)},
-        owners=dict(await connection.fetch(_SQL["owners"], houses, first)),
-        person_days=dict(await connection.fetch(_SQL["residents"], houses, first, last, TEMPORARY_DAYS_OVER)),
-        services=dict(await connection.fetch(_SQL["premises_services"], houses, first)),
-        accounts=_by(await connection.fetch(_SQL["accounts"], houses, first), "premises"),
-        applications=_by(await connection.fetch(_SQL["applications"], houses, first, last), "premises"),
+        premises=_by(await connection.fetch(_SQL["premises"], houses, day, some), "house"),
+        areas={row["premises"]: row for row in await connection.fetch(_SQL["areas"], houses, day, some)},
+        owners=dict(await connection.fetch(_SQL["owners"], houses, day, some)),
+        person_days=dict(await connection.fetch(_SQL["residents"], houses, first, last, TEMPORARY_DAYS_OVER, some)),
+        services=dict(await connection.fetch(_SQL["premises_services"], houses, day, some)),
+        accounts=_by(await connection.fetch(_SQL["accounts"], houses, day) if is_whole else (), "premises"),
+        applications=_by(await connection.fetch(_SQL["applications"], houses, first, last) if is_whole else (), "premises"),
     )
 
 
@@ -103,12 +143,10 @@ async def _read_scopes(
 
 
 class _Place(msgspec.Struct, frozen=True, kw_only=True):
-    """What one house's premises are made of; acts by premises, 0 the house."""
+    """What one house's premises are made of."""
 
     rows: _PremisesRows
-    acts: Mapping[int, list[Record]]
-    services: tuple[ServiceTerms, ...]
-    days: int
+    outline: Outline
 
     def premises(self, record: Record) -> PremisesFacts:
         key, rows = record["premises"], self.rows
@@ -118,24 +156,21 @@ class _Place(msgspec.Struct, frozen=True, kw_only=True):
             key=key,
             kind=PremisesKind(record["kind"]),
             area=Area(area["area"] if area else 0),
-            residents=Ratio(divide_half_up(rows.person_days.get(key, 0) * MICRO, self.days)),
+            residents=Ratio(divide_half_up(rows.person_days.get(key, 0) * MICRO, self.outline.facts.days)),
             owners=rows.owners.get(key, 0),
             accounts=tuple([self._account(one) for one in rows.accounts.get(key, ())]),
             living_area=Area(area["living_area"] if area else 0),
             flat=record["flat"],
             is_without_heating=record["is_without_heating"],
             services=None if services is None else tuple(services),
-            applications=tuple([_application(one) for one in rows.applications.get(key, ())]),
-            acts=self.acts_of(key),
+            applications=tuple([application_of(one) for one in rows.applications.get(key, ())]),
+            acts=self.outline.acts.get(key, ()),
         )
-
-    def acts_of(self, premises: int) -> tuple[Act, ...]:
-        return tuple([_act(one) for one in self.acts.get(premises, ())])
 
     def _account(self, record: Record) -> AccountFacts:
         only, excluded = record["only_services"], record["excluded"]
         if only is not None:
-            excluded = [terms.service for terms in self.services if terms.service not in only]
+            excluded = [terms.service for terms in self.outline.facts.services if terms.service not in only]
         return AccountFacts(
             account=f"{record['namespace']}:{record['number']}",
             key=record["personal_account"],
@@ -145,26 +180,31 @@ class _Place(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def _house_facts(record: Record, period: int, place: _Place, heating_days: int | None) -> HouseFacts:
-    premises = tuple([place.premises(one) for one in place.rows.premises.get(record["house"], ())])
+def _house_facts(outline: Outline, rows: _PremisesRows) -> HouseFacts:
+    place, facts = _Place(rows=rows, outline=outline), outline.facts
+    premises = tuple([place.premises(one) for one in rows.premises.get(facts.key, ())])
+    area_all = facts.area_all or sum(one.area for one in premises)
+    return msgspec.structs.replace(facts, premises=premises, area_all=Area(area_all))
+
+
+def _outline_facts(record: Record, period: int, services: tuple[ServiceTerms, ...], heating_days: int | None) -> HouseFacts:
     return HouseFacts(
         house=record["code"],
         key=record["house"],
         period=period,
-        days=place.days,
+        days=monthrange(period // 100, period % 100)[1],
         region=record["region"],
         time_zone=record["time_zone"],
         provider=record["provider"],
-        area_all=Area(record["area_all"] or sum(one.area for one in premises)),
+        area_all=Area(record["area_all"]),
         area_common=Area(record["area_common"]),
-        services=place.services,
-        premises=premises,
-        acts=place.acts_of(0),
+        services=services,
+        premises=(),
         heating_days=heating_days,
     )
 
 
-def _application(record: Record) -> Application:
+def application_of(record: Record) -> Application:
     return Application(
         person=record["person"],
         left_on=record["left_on"],
@@ -196,6 +236,7 @@ def _by(records: Iterable[Record], column: str) -> defaultdict[int, list[Record]
     return groups
 
 
-def _days(period: int) -> tuple[date, date]:
+def month_days(period: int) -> tuple[date, date]:
+    """Return the first and the last day of a period."""
     first = date(period // 100, period % 100, 1)
     return first, first.replace(day=monthrange(first.year, first.month)[1])

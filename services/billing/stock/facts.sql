@@ -68,13 +68,15 @@ SELECT * FROM (
 WHERE t.state = 0
 
 -- name: premises
--- Premises that are in force. Here and below, of large tables: the latest load of a key and day first, then, withdrawn ones aside, the
--- newest day; the views would look through a whole table for every batch of houses.
+-- Premises that are in force; of some of them ($3) or, where that is NULL, of all: so too by $3 and $5 below. Here and below, of
+-- large tables: the latest load of a key and day first, then, withdrawn ones aside, the newest day; the views would look through a
+-- whole table for every batch of houses.
 SELECT p.house, p.premises, p.number, t.kind, t.flat, t.without_heating <> '' AS is_without_heating
 FROM (
     SELECT DISTINCT ON (l.premises) l.*
     FROM (SELECT DISTINCT ON (t.premises, t.valid_from) t.* FROM housing.premises_terms t JOIN housing.premises p USING (premises)
-          WHERE p.house = ANY ($1) AND t.valid_from <= $2 ORDER BY t.premises, t.valid_from DESC, t.load DESC) l
+          WHERE p.house = ANY ($1) AND ($3::int[] IS NULL OR p.premises = ANY ($3)) AND t.valid_from <= $2
+          ORDER BY t.premises, t.valid_from DESC, t.load DESC) l
     WHERE l.state <> 2 ORDER BY l.premises, l.valid_from DESC) t
     JOIN housing.premises p USING (premises)
 WHERE t.state = 0 ORDER BY p.house, char_length(p.number), p.number, p.premises
@@ -87,7 +89,8 @@ FROM (
     SELECT DISTINCT ON (l.premises, l.source) l.*
     FROM (SELECT DISTINCT ON (a.premises, a.source, a.valid_from) a.*
           FROM housing.premises_area a JOIN housing.premises p USING (premises)
-          WHERE p.house = ANY ($1) AND a.valid_from <= $2 ORDER BY a.premises, a.source, a.valid_from DESC, a.load DESC) l
+          WHERE p.house = ANY ($1) AND ($3::int[] IS NULL OR p.premises = ANY ($3)) AND a.valid_from <= $2
+          ORDER BY a.premises, a.source, a.valid_from DESC, a.load DESC) l
     WHERE l.state <> 2 ORDER BY l.premises, l.source, l.valid_from DESC) a
 WHERE a.state = 0 GROUP BY a.premises
 
@@ -97,21 +100,33 @@ SELECT o.premises, count(*) AS owners
 FROM (
     SELECT DISTINCT ON (l.premises, l.person) l.*
     FROM (SELECT DISTINCT ON (o.premises, o.person, o.valid_from) o.* FROM housing.owner o JOIN housing.premises p USING (premises)
-          WHERE p.house = ANY ($1) AND o.valid_from <= $2 ORDER BY o.premises, o.person, o.valid_from DESC, o.load DESC) l
+          WHERE p.house = ANY ($1) AND ($3::int[] IS NULL OR p.premises = ANY ($3)) AND o.valid_from <= $2
+          ORDER BY o.premises, o.person, o.valid_from DESC, o.load DESC) l
     WHERE l.state <> 2 ORDER BY l.premises, l.person, l.valid_from DESC) o
 WHERE o.state = 0 GROUP BY o.premises
 
 -- name: residents
--- Person-days of residents until the month's last day ($3); stays of temporary ones of at most $4 days do not count.
+-- Person-days of residents until the month's last day ($3); stays of temporary ones of at most $4 days do not count. Rows of one label
+-- without a day between are one stay, which may go on after the month.
 SELECT s.premises, sum(s.persons * (least(s.last, $3) - greatest(s.valid_from, $2) + 1))::bigint AS person_days
 FROM (
-    SELECT l.premises, l.kind, l.state, l.persons, l.valid_from, least(coalesce(l.until, date '9999-12-31'), coalesce(lead(l.valid_from)
-        OVER (PARTITION BY l.premises, l.kind, l.label ORDER BY l.valid_from) - 1, date '9999-12-31')) AS last
-    FROM (SELECT DISTINCT ON (r.premises, r.kind, r.label, r.valid_from) r.*
-          FROM housing.residents r JOIN housing.premises p USING (premises) WHERE p.house = ANY ($1) AND r.valid_from <= $3
-          ORDER BY r.premises, r.kind, r.label, r.valid_from, r.load DESC) l
-    WHERE l.state <> 2) s
-WHERE s.state = 0 AND s.last >= $2 AND (s.kind = 0 OR s.last - s.valid_from + 1 > $4) GROUP BY s.premises
+    SELECT b.*, sum(b.last - b.valid_from + 1) OVER (PARTITION BY b.premises, b.kind, b.label, b.stay) AS days
+    FROM (
+        SELECT a.*, count(*) FILTER (WHERE a.begins) OVER (PARTITION BY a.premises, a.kind, a.label ORDER BY a.valid_from) AS stay
+        FROM (
+            SELECT r.*, r.valid_from IS DISTINCT FROM
+                lag(r.last) OVER (PARTITION BY r.premises, r.kind, r.label ORDER BY r.valid_from) + 1 AS begins
+            FROM (
+                SELECT l.premises, l.kind, l.label, l.state, l.persons, l.valid_from,
+                    least(coalesce(l.until, date '9999-12-31'), coalesce(lead(l.valid_from)
+                        OVER (PARTITION BY l.premises, l.kind, l.label ORDER BY l.valid_from) - 1, date '9999-12-31')) AS last
+                FROM (SELECT DISTINCT ON (r.premises, r.kind, r.label, r.valid_from) r.*
+                      FROM housing.residents r JOIN housing.premises p USING (premises)
+                      WHERE p.house = ANY ($1) AND ($5::int[] IS NULL OR p.premises = ANY ($5)) AND r.valid_from <= $3::date + $4::int
+                      ORDER BY r.premises, r.kind, r.label, r.valid_from, r.load DESC) l
+                WHERE l.state <> 2) r
+            WHERE r.state = 0 AND r.persons > 0) a) b) s
+WHERE s.valid_from <= $3 AND s.last >= $2 AND (s.kind = 0 OR s.days > $4) GROUP BY s.premises
 
 -- name: premises_services
 -- Services of premises that are not served with all of the house.
@@ -119,7 +134,8 @@ SELECT s.premises, s.services
 FROM (
     SELECT DISTINCT ON (l.premises) l.*
     FROM (SELECT DISTINCT ON (s.premises, s.valid_from) s.* FROM housing.premises_services s JOIN housing.premises p USING (premises)
-          WHERE p.house = ANY ($1) AND s.valid_from <= $2 ORDER BY s.premises, s.valid_from DESC, s.load DESC) l
+          WHERE p.house = ANY ($1) AND ($3::int[] IS NULL OR p.premises = ANY ($3)) AND s.valid_from <= $2
+          ORDER BY s.premises, s.valid_from DESC, s.load DESC) l
     WHERE l.state <> 2 ORDER BY l.premises, l.valid_from DESC) s
 WHERE s.state = 0 AND s.services IS NOT NULL
 

@@ -22,7 +22,12 @@ def seal_name(sealer: Sealer, place: Place, name: str) -> bytes:
 async def find_name(connection: Connection, sealer: Sealer, place: Place) -> str | None:
     """Return an owner's name, None when none is kept; raises services.sealing.NotUnsealed."""
     sealed = await connection.fetchval(_SQL["sealed_name"], *place)
-    return None if sealed is None else sealer.unseal(sealed, _bound_to(place)).decode()
+    return None if sealed is None else unseal_name(sealer, place, sealed)
+
+
+def unseal_name(sealer: Sealer, place: Place, sealed: bytes) -> str:
+    """Return an owner's name from what was sealed; raises services.sealing.NotUnsealed."""
+    return sealer.unseal(sealed, _bound_to(place)).decode()
 
 
 async def erase_name(connection: Connection, place: Place) -> None:

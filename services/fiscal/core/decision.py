@@ -58,7 +58,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Offset(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A part of an advance that a charged line used; ``month`` is year * 100 + month."""
+    """A part of an advance that a charged line used, below nought: given back by a reversal; ``month`` is year * 100 + month."""
 
     place: Place
     line: int
@@ -91,13 +91,23 @@ def decide_entry(entry: Entry, known: Known) -> Decided:
     decided = Decided(drafts=[], omissions=_suspended(place, entry), offsets=[])
     if entry.kind is EntryKind.PAID_ELSEWHERE:
         decided.omissions.extend(_paid_elsewhere(place, entry, sums, known))
-    elif entry.kind is EntryKind.ADVANCE_OFFSET:
+    elif moves_no_money(entry):
         _offset(place, entry, sums, known, decided)
     else:
         _sell(place, entry, sums, known, decided)
         if entry.kind in CORRECTING:
             _give_back(place, entry, sums, known, decided)
     return decided
+
+
+def moves_no_money(entry: Entry) -> bool:
+    """Tell whether an entry is an offset of an advance or the reversal of one: nothing came and nobody's owner is unknown."""
+    if entry.kind is EntryKind.REVERSAL:
+        return {parts_of(LedgerAccount(account)).kind for account in entry.accounts} <= _OF_OFFSETS
+    return entry.kind is EntryKind.ADVANCE_OFFSET
+
+
+_OF_OFFSETS = frozenset({AccountKind.PAYABLE, AccountKind.SETTLED})
 
 
 def place_of(entry: Entry, origin: Origin | None) -> Place:
@@ -128,7 +138,7 @@ def situation_of(entry: Entry, payer: Payer, known: Known) -> Situation:
 
     Money released from suspense came by the channel it waited under, money given to another account by the payment's.
     """
-    offset = entry.kind is EntryKind.ADVANCE_OFFSET
+    offset = moves_no_money(entry)
     origin = known.origins.get((entry.book, entry.sequence))
     channel = _channel(entry) if origin is None else origin.channel
     legal_kind = HOUSE if offset else known.templates.reference.channels.get(channel, "")
@@ -208,10 +218,12 @@ def _paid_elsewhere(place: Place, entry: Entry, sums: Mapping[int, int], known: 
 
 def _offset(place: Place, entry: Entry, sums: Mapping[int, int], known: Known, decided: Decided) -> None:
     template = templates_of(entry, known)
+    """Tell of the charged lines: credited by an offset, debited by its reversal. The advance lines had their receipts."""
     month = entry.value_date.year * 100 + entry.value_date.month
+    charged = -1 if entry.kind is EntryKind.REVERSAL else 1
     omitted: dict[tuple[int, NoReceipt], int] = {}
     for line, amount in sums.items():
-        if amount <= 0:
+        if amount * charged <= 0:
             continue
         leg = template(line)
         if leg.reason is None:
