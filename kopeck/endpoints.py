@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from kopeck.demo.looking_in import PortalKey
 from kopeck.demo.network import Endpoint
 from kopeck.embedded.folder import write_private
 from schemas.channel import Channel, ChannelKind
@@ -37,7 +38,10 @@ class AccountSample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole file; ``postgres`` is the reader role's address, ``portal`` that of the portal and API."""
+    """The whole file; ``postgres`` is the reader role's address, ``portal`` that of the portal and API.
+
+    ``portal_keys`` are of the demo's organisations; a house of your own has none here.
+    """
 
     base_url: str
     channels: tuple[Endpoint, ...]
@@ -47,6 +51,7 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
     accounts: AccountSample
     transit_accounts: tuple[str, ...]
     portal: str
+    portal_keys: tuple[PortalKey, ...]
     postgres: str
     pid: int
     data: str

@@ -36,10 +36,12 @@ async def show_house(endpoints: Endpoints, supervisor: Supervisor, stop: asyncio
 
 
 def _write_hint(endpoints: Endpoints) -> None:
-    """Tell how to pay, password and all, on standard output only: the log goes elsewhere and is kept longer."""
+    """Tell how to pay and ask, credentials and all, on standard output only: the log goes elsewhere and is kept longer."""
     if command := pay_by_curl(endpoints):
         sys.stdout.write(f"Pay: {command}\n")
-        sys.stdout.flush()
+    for words in api_hints(endpoints):
+        sys.stdout.write(words + "\n")
+    sys.stdout.flush()
 
 
 def _line_writer() -> Callable[[Snapshot], None]:
@@ -123,6 +125,7 @@ class Screen:
         lines = [f"Ctrl-C stops. Addresses and secrets: {folder}/endpoints.json"]
         if command := pay_by_curl(self._endpoints):
             lines.append(f"Pay:     {command}")
+        lines += api_hints(self._endpoints)[:2]
         if payments := [entry for entry in seen.latest if entry.kind == "payment"]:
             lines.append(f"Explain: kopeck explain --data {folder} {payments[0].external_id}")
         return Panel(Text("\n".join(lines)), title="Try it", title_align="left")
@@ -176,6 +179,17 @@ def _recipients(seen: Snapshot) -> RenderableType:
     for name, amount in seen.by_recipient.items():
         table.add_row(name, roubles_for_people(amount))
     return table
+
+
+def api_hints(endpoints: Endpoints) -> list[str]:
+    """Commands that ask the API as each organisation of the demo; none without a demo."""
+    if not endpoints.portal:
+        return []
+    asked = [
+        f"API, as {one.organisation}: curl -H 'Authorization: Bearer {one.key}' {endpoints.portal}/v1/me"
+        for one in endpoints.portal_keys
+    ]
+    return [f"API explorer: {endpoints.portal}/v1/docs", *asked] if asked else []
 
 
 def pay_by_curl(endpoints: Endpoints) -> str:

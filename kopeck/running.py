@@ -15,6 +15,7 @@ from prometheus_client import multiprocess
 
 from kopeck.counterparties import CounterpartiesFile
 from kopeck.delivery_process import DeliveryOrders
+from kopeck.demo.looking_in import PortalKey
 from kopeck.embedded.leftover import ServerError
 from kopeck.embedded.servers import Connections, Servers
 from kopeck.endpoints import (
@@ -94,6 +95,7 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     listener: socket.socket | None = None
     personal_keys: tuple[str, ...] = ()
     portal: socket.socket | None = None
+    portal_keys: tuple[PortalKey, ...] = ()
 
     @property
     def cleared(self) -> tuple[str, ...]:
@@ -187,6 +189,7 @@ def _endpoints(house: House, port: int) -> Endpoints:
         transit_accounts=tuple(sorted({channel.transit_account for channel in house.channels})),
         portal="" if house.portal is None else base_url_of(house.host, house.portal.getsockname()[1]),
         postgres=house.connections.reader_dsn,
+        portal_keys=house.portal_keys,
         pid=os.getpid(),
         data=str(house.folder),
     )

@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 
 from portal.access.doors import AccessDoors
+from portal.access.tokens import TokenRoute
 from portal.api.answering import Edges
 from portal.api.app import make_api
 from portal.api.v1.catalogue import OPERATIONS
@@ -59,6 +60,7 @@ async def serve_portal(
             OPERATIONS, AccessDoors(*pools), Edges(utc_now=utc_now, monotonic_ms=lambda: time.monotonic_ns() // 1_000_000)
         )
         app.router.add_get("/healthz", _healthz)
+        app.router.add_post("/oauth2/token", TokenRoute(pools[1], utc_now).answer)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

@@ -22,6 +22,7 @@ from kopeck.counterparties import CounterpartiesFile, CounterpartyConfigError, r
 from kopeck.demo.channels import demo_channels_file
 from kopeck.demo.clearing import FolderOfAFeed, load_demo_rules
 from kopeck.demo.history import TownPast
+from kopeck.demo.looking_in import PortalKey, let_look_in
 from kopeck.demo.network import MOSCOW
 from kopeck.demo.orders import demo_sandbox, remember_standing
 from kopeck.demo.outside import OWED, DemoOutside, send_traffic
@@ -83,6 +84,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     accounts: AccountSample = NO_ACCOUNTS
     payable: tuple[PayableAccount, ...] = ()
     standing_kopecks: int = 0
+    portal_keys: tuple[PortalKey, ...] = ()
 
 
 class Outside(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,6 +189,7 @@ async def _run(config: Config, options: RunOptions, servers: Servers) -> None:
         listener=sockets.gateway,
         personal_keys=_personal_keys(config, prepared),
         portal=sockets.portal,
+        portal_keys=prepared.portal_keys,
     )
 
     async def beside(endpoints: Endpoints, supervisor: Supervisor, stopping: asyncio.Event) -> None:
@@ -277,6 +280,7 @@ async def _prepare(config: Config, options: RunOptions, servers: Servers, socket
             accounts=sample,
             payable=await list_payable_accounts(connection, sample),
             standing_kopecks=await standing_kopecks(connection),
+            portal_keys=await let_look_in(connection, servers.folder),
         )
     finally:
         await connection.close()

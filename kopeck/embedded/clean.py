@@ -27,6 +27,7 @@ OWN_NAMES = (
     "valkey.log",
     "run",
     "secrets.json",
+    "portal.json",
     "personal.key",
     "lock",
 )

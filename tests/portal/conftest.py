@@ -12,6 +12,7 @@ from kopeck.clock import utc_now
 from ledger.statements import load_statements
 from portal.access.credentials import KEY_PREFIX, hash_of, make_secret
 from portal.access.doors import AccessDoors
+from portal.access.tokens import TokenRoute
 from portal.api.answering import Edges
 from portal.api.app import make_api
 from portal.api.limits import RateLimit
@@ -85,6 +86,7 @@ async def house(ledger_database: LedgerDatabase) -> AsyncIterator[PortalHouse]:
         utc_now=utc_now, monotonic_ms=lambda: time.monotonic_ns() // 1_000_000, rate_limit=RateLimit(burst=100, per_minute=600)
     )
     app = make_api([*OPERATIONS, RENAME], AccessDoors(*pools), edges)
+    app.router.add_post("/oauth2/token", TokenRoute(pools[1], utc_now).answer)
     async with TestClient(TestServer(app)) as client:
         yield PortalHouse(client=client, database=ledger_database, owner=owner, keys=keys)
     for pool in pools:

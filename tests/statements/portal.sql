@@ -68,3 +68,7 @@ SELECT actor, action FROM access.audit ORDER BY audit
 -- name: forget_audit
 -- What nobody may do.
 DELETE FROM access.audit
+
+-- name: expire_tokens
+-- Time passes.
+UPDATE access.token SET expires_at = clock_timestamp() - interval '1 second'
