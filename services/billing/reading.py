@@ -36,6 +36,7 @@ from services.billing.core.quality import UncoveredAct
 from services.billing.core.quantities import Price, Volume
 from services.billing.handover import as_parts, find_handed_over, list_handovers, read_facts_of, with_handed_over
 from services.billing.readings.lives import lives_of
+from services.billing.records import by_code, by_number, first_day, names_of, year_before
 from services.billing.runs.sources import Connection, HouseUnreadable
 from services.billing.stock.facts import read_facts, read_norm_facts
 
@@ -73,18 +74,18 @@ class StockReading:
 
     async def list_houses(self, connection: Connection, provider: str, period: int) -> Sequence[str]:
         """Return the houses that the provider bills in the period, ascending."""
-        rows = await connection.fetch(SQL["provided_houses"], provider, _first_day(period))
+        rows = await connection.fetch(SQL["provided_houses"], provider, first_day(period))
         return await with_handed_over(connection, [row["code"] for row in rows], provider, period)
 
     async def houses_of(self, connection: Connection, provider: str, period: int, accounts: Sequence[str]) -> Mapping[str, str]:
         """Return the house of each account that is in one of the provider's; others are left out."""
-        houses = {row["code"] for row in await connection.fetch(SQL["provided_houses"], provider, _first_day(period))}
-        rows = await connection.fetch(SQL["houses_of_accounts"], *_names(accounts), _first_day(period))
+        houses = {row["code"] for row in await connection.fetch(SQL["provided_houses"], provider, first_day(period))}
+        rows = await connection.fetch(SQL["houses_of_accounts"], *names_of(accounts), first_day(period))
         found = {row["name"]: row["code"] for row in rows if row["code"] in houses}
         gone = [account for account in accounts if account not in found]
-        found |= await find_handed_over(connection, _names(gone), provider, period) if gone else {}
+        found |= await find_handed_over(connection, names_of(gone), provider, period) if gone else {}
         gone = [account for account in gone if account not in found]
-        rows = await connection.fetch(SQL["departed"], provider, period, _first_day(period), [], gone) if gone else []
+        rows = await connection.fetch(SQL["departed"], provider, period, first_day(period), [], gone) if gone else []
         return found | {row["name"]: row["code"] for row in rows}
 
     async def read_houses(self, connection: Connection, provider: str, period: int, houses: Sequence[str]) -> Months:
@@ -93,8 +94,8 @@ class StockReading:
         months: dict[str, HouseMonth | HouseUnreadable] = {}
         async for chunk in read_months(connection, houses, self._law, asked):
             months |= chunk
-        rows = await connection.fetch(SQL["departed"], provider, period, _first_day(period), list(houses), [])
-        for code, gone in _by_code(rows).items():
+        rows = await connection.fetch(SQL["departed"], provider, period, first_day(period), list(houses), [])
+        for code, gone in by_code(rows).items():
             month = months[code]
             if isinstance(month, HouseMonth):
                 months[code] = with_departed(month, [(row["number"], row["name"]) for row in gone])
@@ -102,7 +103,7 @@ class StockReading:
 
     async def number_accounts(self, connection: Connection, provider: str, accounts: Sequence[str]) -> Mapping[str, AccountId]:
         """Return the ledger's personal account of each account; unknown ones are left out."""
-        rows = await connection.fetch(SQL["number_accounts"], *_names(accounts))
+        rows = await connection.fetch(SQL["number_accounts"], *names_of(accounts))
         return {row["name"]: AccountId(row["personal_account"]) for row in rows}
 
 
@@ -154,9 +155,9 @@ async def meterings_of(
     law, asked = by
     houses = [one.key for one in facts]
     rows = _Rows(
-        possibilities=_by(await connection.fetch(SQL["possibilities"], houses, _first_day(asked.period)), "premises"),
-        volumes=_by(await connection.fetch(SQL["house_volumes"], houses, asked.period), "house"),
-        years=_by(await connection.fetch(SQL["house_years"], houses, *_year_before(asked.period)), "house"),
+        possibilities=by_number(await connection.fetch(SQL["possibilities"], houses, first_day(asked.period)), "premises"),
+        volumes=by_number(await connection.fetch(SQL["house_volumes"], houses, asked.period), "house"),
+        years=by_number(await connection.fetch(SQL["house_years"], houses, *year_before(asked.period)), "house"),
     )
     idle = await _read_idle(connection, facts, asked)
     supplies: dict[int, _Supplies | HouseUnreadable] = {}
@@ -206,7 +207,7 @@ async def _read_idle(connection: Connection, facts: Sequence[HouseFacts], asked:
     first, last = month_number(asked.period) - HISTORY_MONTHS, month_number(asked.until)
     houses, regions = [one.key for one in facts], [one.region for one in facts]
     rows = await connection.fetch(SQL["heated_periods"], houses, regions, period_of(first), period_of(last))
-    heated = {house: {month_number(row["period"]) for row in told} for house, told in _by(rows, "house").items()}
+    heated = {house: {month_number(row["period"]) for row in told} for house, told in by_number(rows, "house").items()}
     return {house: frozenset(range(first, last + 1)) - heated.get(house, set()) for house in houses}
 
 
@@ -235,16 +236,23 @@ NormKey = tuple[int, int, str, str]
 async def _read_norms(
     connection: Connection,
     facts: Sequence[HouseFacts],
-    supplies: Mapping[int, _Supplies | HouseUnreadable],
+    supplies: dict[int, _Supplies | HouseUnreadable],
     by: tuple[Law, Asked],
 ) -> dict[NormKey, dict[int, int]]:
-    """Read n × N of the earlier months by the norm that readings now have to be settled with: few premises have any."""
+    """Read n × N of the earlier months by the norm that readings now have to be settled with: few premises have any.
+
+    Houses of whose ladder the law is silent become unreadable in ``supplies``.
+    """
     law, asked = by
     wanted: defaultdict[int, list[NormKey]] = defaultdict(list)
     for one in facts:
         found = supplies[one.key]
         if isinstance(found, _Supplies):
-            for place, supply, ladder in _ladders(one, found, law):
+            try:
+                ladders = list(_ladders(one, found, law))
+            except LawSilent as error:
+                supplies[one.key], ladders = HouseUnreadable(str(error)), []
+            for place, supply, ladder in ladders:
                 for period in norm_periods(supply, asked.period, ladder, asked.until):
                     wanted[period].append((one.key, *place))
     norms: defaultdict[NormKey, dict[int, int]] = defaultdict(dict)
@@ -282,7 +290,7 @@ def _ladders(facts: HouseFacts, supplies: _Supplies, law: Law) -> Iterable[tuple
     """Yield the supplies of premises and flats, each with the terms of its ladder."""
     kinds = {terms.service: terms.kind for terms in facts.services}
     premises = {one.key: one.kind for one in facts.premises}
-    view, day = law.in_region(facts.region), _first_day(facts.period)
+    view, day = law.in_region(facts.region), first_day(facts.period)
     for (key, flat, service), supply in supplies.by_place.items():
         if service not in kinds or not (key or flat):
             continue
@@ -369,31 +377,3 @@ async def list_changed_periods(connection: Connection, houses: Sequence[str], la
 def _places(metering: Metering) -> dict[tuple[int, str, str], Supply]:
     premises = {(key, "", service): one.supply for (key, service), one in metering.premises.items()}
     return premises | {(0, flat, service): one.supply for (flat, service), one in metering.flats.items()}
-
-
-def _by_code(records: Iterable[Any]) -> dict[str, list[Any]]:
-    groups: defaultdict[str, list[Any]] = defaultdict(list)
-    for record in records:
-        groups[record["code"]].append(record)
-    return groups
-
-
-def _names(accounts: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
-    parts = [account.partition(":") for account in accounts]
-    return list(accounts), [part[0] for part in parts], [part[2] for part in parts]
-
-
-def _first_day(period: int) -> date:
-    return days_of(month_number(period))[0]
-
-
-def _year_before(period: int) -> tuple[int, int]:
-    year = period // 100 - 1
-    return year * 100 + 1, year * 100 + 12
-
-
-def _by(records: Iterable[Any], column: str) -> dict[int, list[Any]]:
-    groups: defaultdict[int, list[Any]] = defaultdict(list)
-    for record in records:
-        groups[record[column]].append(record)
-    return groups

@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from services.billing.core.engine import calculate_house
+from services.billing.core.law import law_of
 from services.billing.core.lines import LineKind
 from services.billing.core.month import HouseMonth, HouseVolume, Individual, Price, Volume, VolumeSource
 from services.billing.core.quantities import MICRO
@@ -205,3 +206,11 @@ async def test_a_house_without_a_price_is_unreadable_and_not_a_failure(meters: M
     months = await anext(read_months(meters.connection, ["01", "02"], LAW, Asked(period=202611, today=TODAY)))
     assert isinstance(months["01"], HouseUnreadable) and "нет тарифа" in str(months["01"])
     assert isinstance(months["02"], HouseMonth)
+
+
+async def test_a_house_of_whose_ladder_the_law_is_silent_is_told_apart(meters: Meters) -> None:
+    await steady(meters)
+    nothing = law_of(())
+    async for months in read_months(meters.connection, ["01"], nothing, Asked(period=202611, today=TODAY)):
+        assert isinstance(months["01"], HouseUnreadable)
+        assert "2026-11-01" in str(months["01"])

@@ -4,10 +4,8 @@ In force is, of every key, the newest row whose valid_from is not after the peri
 """
 
 from calendar import monthrange
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import msgspec
 
@@ -18,6 +16,7 @@ from services.billing.core.month import PremisesKind, ServiceTerms
 from services.billing.core.quality import Act
 from services.billing.core.quality_rows import Deviation, RoomKind
 from services.billing.core.quantities import MICRO, Area, Ratio, divide_half_up
+from services.billing.records import Record, by_number
 from services.billing.stock.terms import Scopes, service_terms
 from services.reference.loading import Connection
 
@@ -25,8 +24,6 @@ _SQL = load_statements("services/billing/stock/facts.sql")
 
 TEMPORARY_DAYS_OVER = 5
 """Who stays temporarily for no more days in a row is not counted (п. 56 ПП 354)."""
-
-Record = Mapping[str, Any]
 
 
 class UnknownHouse(LookupError):
@@ -74,12 +71,12 @@ async def read_outlines(
     contracts = await connection.fetch(_SQL["contracts"], houses, day)
     scopes = await _read_scopes(connection, houses, (period, day), (records, contracts))
     begins, ends = datetime(first.year, first.month, 1), datetime(last.year, last.month, last.day) + timedelta(days=1)
-    acts = _by(await connection.fetch(_SQL["acts"], houses, begins, ends), "house")
-    of_house = _by(contracts, "house")
+    acts = by_number(await connection.fetch(_SQL["acts"], houses, begins, ends), "house")
+    of_house = by_number(contracts, "house")
     found = []
     for record in records:
         services = tuple([service_terms(record, contract, scopes) for contract in of_house[record["house"]]])
-        told = {key: tuple([_act(one) for one in rows]) for key, rows in _by(acts[record["house"]], "premises").items()}
+        told = {key: tuple([_act(one) for one in rows]) for key, rows in by_number(acts[record["house"]], "premises").items()}
         facts = _outline_facts(record, period, services, scopes.days_of_heating(record))
         found.append(Outline(facts=msgspec.structs.replace(facts, acts=told.pop(0, ())), acts=told))
     return tuple(found)
@@ -117,13 +114,13 @@ async def _read_premises(
     day = since or first
     is_whole = some is None
     return _PremisesRows(
-        premises=_by(await connection.fetch(_SQL["premises"], houses, day, some), "house"),
+        premises=by_number(await connection.fetch(_SQL["premises"], houses, day, some), "house"),
         areas={row["premises"]: row for row in await connection.fetch(_SQL["areas"], houses, day, some)},
         owners=dict(await connection.fetch(_SQL["owners"], houses, day, some)),
         person_days=dict(await connection.fetch(_SQL["residents"], houses, first, last, TEMPORARY_DAYS_OVER, some)),
         services=dict(await connection.fetch(_SQL["premises_services"], houses, day, some)),
-        accounts=_by(await connection.fetch(_SQL["accounts"], houses, day) if is_whole else (), "premises"),
-        applications=_by(await connection.fetch(_SQL["applications"], houses, first, last) if is_whole else (), "premises"),
+        accounts=by_number(await connection.fetch(_SQL["accounts"], houses, day) if is_whole else (), "premises"),
+        applications=by_number(await connection.fetch(_SQL["applications"], houses, first, last) if is_whole else (), "premises"),
     )
 
 
@@ -227,13 +224,6 @@ def _act(record: Record) -> Act:
         room=RoomKind(record["room"]),
         is_cold_region=record["cold_region"],
     )
-
-
-def _by(records: Iterable[Record], column: str) -> defaultdict[int, list[Record]]:
-    groups: defaultdict[int, list[Record]] = defaultdict(list)
-    for record in records:
-        groups[record[column]].append(record)
-    return groups
 
 
 def month_days(period: int) -> tuple[date, date]:
