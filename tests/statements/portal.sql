@@ -2,8 +2,8 @@
 
 -- name: recipients
 -- Two recipients.
-INSERT INTO reference.recipient (code, kind, name, inn, kpp) VALUES ('heat', 'supplier', 'Тепло', '7701234560', '770101001'),
-    ('water', 'supplier', 'Вода', '7701234561', '770101001')
+INSERT INTO reference.recipient (code, kind, name, inn, kpp) VALUES ('heat', 'supplier', 'Тепло', '7707083893', '770801001'),
+    ('water', 'supplier', 'Вода', '7707083893', '770801001')
 
 -- name: organisations
 -- The operator and an organisation for each recipient.
@@ -72,3 +72,9 @@ DELETE FROM access.audit
 -- name: expire_tokens
 -- Time passes.
 UPDATE access.token SET expires_at = clock_timestamp() - interval '1 second'
+
+-- name: provider
+-- The managing organisation of the loaded town looks in.
+WITH made AS (INSERT INTO access.organisation (code, name, kind, made_by) VALUES ('uk', 'УК Север', 'provider', 'test') RETURNING organisation)
+INSERT INTO access.organisation_recipient (recipient, organisation)
+SELECT r.recipient, m.organisation FROM reference.recipient r, made m WHERE r.code = 'uk'
