@@ -6,6 +6,7 @@ other reads again what is left. Whoever must be exact keeps the number with his 
 
 from collections.abc import Sequence as Many
 from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -137,14 +138,18 @@ async def take_back(connection: Connection, wanted: Wanted, moment: datetime) ->
     ledger.reversal; then nothing is recorded. Any database error leaves the outcome unknown unless the caller has fixed ``nth``.
     """
     found = await read_refundable(connection, wanted.book, wanted.sequence)
-    await _undo_offsets(connection, found, wanted, moment)
+    account = found.recorded.entry.personal_account
     for _ in range(ATTEMPTS_MAX):
         nth = len(found.corrections) + 1
         if wanted.nth is not None and wanted.nth != nth:
             return _known(found, wanted)
         amount = found.left if wanted.amount_kopecks is None else wanted.amount_kopecks
         parts = found.parts(amount)
-        status, sequence = await _append(connection, found, parts, wanted, (nth, moment))
+        state = None if account is None else await table_of_account(connection, account)
+        # After the table: an offset that a publication makes from here on moves the head, and the correction is stale.
+        if await _undo_offsets(connection, found, parts, moment):
+            continue
+        status, sequence = await _append(connection, found, parts, wanted, _Turn(nth, moment, state))
         if status is AppendStatus.RECORDED and sequence is not None:
             return Corrected(book=wanted.book, sequence=sequence, nth=nth, amount_kopecks=amount, is_new=True)
         found = await _with_corrections(connection, found.recorded, found.table)
@@ -167,22 +172,29 @@ async def deduct_refund(connection: Connection, refund: RecordedEntry, space: Sp
     )
 
 
-async def _undo_offsets(connection: Connection, found: Refundable, wanted: Wanted, moment: datetime) -> None:
-    """Reverse offsets of the entry's advance, the newest first, until what the correction takes stands where the entry put it."""
-    entry, taken = found.recorded.entry, found.taken
-    amount = found.left if wanted.amount_kopecks is None else wanted.amount_kopecks
-    is_repeat = wanted.nth is not None and wanted.nth <= len(found.corrections)
-    places = [] if is_repeat or not found.left else list(await list_offsets_of(connection, wanted.book, wanted.sequence))
-    if not places:
-        return
-    parts = found.parts(amount)
+class _Turn(NamedTuple):
+    """One attempt: the correction's number, when it was decided, and the account's table, None without an account."""
+
+    nth: int
+    moment: datetime
+    state: Rebuilt | None
+
+
+async def _undo_offsets(connection: Connection, found: Refundable, parts: Many[int], moment: datetime) -> bool:
+    """Reverse offsets of the entry's advance, the newest first, until what the correction takes stands where the entry put it.
+
+    Tells whether any was reversed: the account's table is another one then.
+    """
+    entry = found.recorded.entry
+    places = await list_offsets_of(connection, found.recorded.book, found.recorded.sequence)
     offsets = [(await fetch_entry(connection, *place)).entry for place in places]
     for nth, place in enumerate(places):
         spent = taken_back(entry, offsets[nth:])
-        columns = zip(entry.amounts, taken, spent, parts, strict=True)
+        columns = zip(entry.amounts, found.taken, spent, parts, strict=True)
         if all(part <= -put - gone - used for put, gone, used, part in columns if part):
-            return
+            return nth > 0
         await reverse_entry(connection, *place, moment)
+    return bool(places)
 
 
 async def _with_corrections(connection: Connection, recorded: RecordedEntry, table: AllocationTable | None) -> Refundable:
@@ -205,11 +217,10 @@ def _known(found: Refundable, wanted: Wanted) -> Corrected:
 
 
 async def _append(
-    connection: Connection, found: Refundable, parts: Many[int], wanted: Wanted, now: tuple[int, datetime]
+    connection: Connection, found: Refundable, parts: Many[int], wanted: Wanted, turn: _Turn
 ) -> tuple[AppendStatus, Sequence | None]:
-    recorded, (nth, moment) = found.recorded, now
+    recorded, (nth, moment, state) = found.recorded, turn
     account = recorded.entry.personal_account
-    state = None if account is None else await table_of_account(connection, account)
     back = Back(
         kind=wanted.kind,
         nth=nth,

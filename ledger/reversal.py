@@ -42,11 +42,14 @@ async def reverse_entry(connection: "asyncpg.Connection[Any]", book: Book, seque
     has been spent on charges, and the mirror takes it back from where it had put it.
     """
     recorded = await fetch_entry(connection, book, sequence)
-    for place in await list_offsets_of(connection, book, sequence):
-        await reverse_entry(connection, *place, moment)
     account = recorded.entry.personal_account
     for _ in range(REVERSAL_ATTEMPTS_MAX):
         state = None if account is None else await table_of_account(connection, account)
+        # After the table: an offset that a publication makes from here on moves the head, and the mirror is stale.
+        if offsets := await list_offsets_of(connection, book, sequence):
+            for place in offsets:
+                await reverse_entry(connection, *place, moment)
+            continue
         answer = await _append(connection, recorded, reversal_offer(recorded, state, moment))
         if answer.status is not AppendStatus.STALE:
             # After a repeat too: the first try may have ended between the two statements.

@@ -37,7 +37,7 @@ def build_plain(facts: AccountFacts, charges: Sequence[Charge], paid: Mapping[Li
     groups = _groups(facts, charges)
     zone = zone_of(facts)
     today = moment.astimezone(zone).date()
-    if not groups or any([last_day_of_limitation(key[1]) < today for key in groups]):
+    if not groups or any([last_day_of_limitation(key[1], facts.limitation) < today for key in groups]):
         return None
     sums = _sums(groups, paid, [charge for charge in charges if charge.kind is ChargeKind.ADVANCE])
     document = max([*[key[2] for key in groups], *[line.period for line in facts.printed]])
@@ -118,7 +118,7 @@ def _tiers(
         settled = tuple([paid.get(line, 0) for line in lines]) if paid else (0,) * len(lines)
         is_open = any([weight > sum_ for weight, sum_ in zip(weights, settled, strict=True)])
         if is_open:
-            change = min(change, last_day_of_limitation(due) + ONE_DAY)
+            change = min(change, last_day_of_limitation(due, facts.limitation) + ONE_DAY)
         if is_open or period == document:
             tiers.append(
                 Tier(

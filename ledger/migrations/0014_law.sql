@@ -147,6 +147,17 @@ CREATE VIEW law.in_force AS
 SELECT r.* FROM law.rule r WHERE r.approved_by IS NOT NULL
   AND NOT EXISTS (SELECT FROM law.rule n WHERE n.replaces = r.rule AND n.approved_by IS NOT NULL);
 
+-- The general terms of limitation (ГК 196 п. 1) as statements need them: debts due since … before, before excluded. Three years while no
+-- row is in force, and the first row's term before it, as ledger/core/limitation.py has it.
+CREATE VIEW law.limitation AS
+SELECT CASE WHEN lag(f.valid_from) OVER by_day IS NULL THEN '-infinity' ELSE f.valid_from END AS since,
+  coalesce(lead(f.valid_from) OVER by_day, 'infinity') AS before, make_interval(years => (f.figures ->> 'years')::int) AS term
+FROM law.in_force f WHERE f.table_name = 'limitation' AND f.key = '' AND f.region = '' AND NOT f.ends
+WINDOW by_day AS (ORDER BY f.valid_from)
+UNION ALL
+SELECT '-infinity', 'infinity', interval '3 years' WHERE NOT EXISTS (SELECT FROM law.in_force f
+  WHERE f.table_name = 'limitation' AND f.key = '' AND f.region = '' AND NOT f.ends);
+
 GRANT USAGE ON SCHEMA law TO kopeck_services, kopeck_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA law TO kopeck_services, kopeck_reader;
 GRANT INSERT (table_name, key, region, valid_from, ends, figures, source, certainty, note, replaces, proposed_by, proposed_at),

@@ -250,6 +250,9 @@ CREATE TRIGGER account_taken_away AFTER DELETE ON billing.run_account
 CREATE TRIGGER lines_stay BEFORE UPDATE OR TRUNCATE ON billing.run_account FOR EACH STATEMENT EXECUTE FUNCTION billing.refuse_change();
 CREATE TRIGGER terms_of_draft AFTER INSERT ON billing.run_terms
     REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION billing.refuse_unless_draft();
+CREATE TRIGGER terms_taken_away AFTER DELETE ON billing.run_terms
+    REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION billing.refuse_unless_draft();
+CREATE TRIGGER terms_stay BEFORE UPDATE OR TRUNCATE ON billing.run_terms FOR EACH STATEMENT EXECUTE FUNCTION billing.refuse_change();
 CREATE TRIGGER adjustments_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON billing.adjustment
     FOR EACH STATEMENT EXECUTE FUNCTION billing.refuse_change();
 

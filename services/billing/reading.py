@@ -102,8 +102,8 @@ class StockReading:
         return months
 
     async def number_accounts(self, connection: Connection, provider: str, accounts: Sequence[str]) -> Mapping[str, AccountId]:
-        """Return the ledger's personal account of each account; unknown ones are left out."""
-        rows = await connection.fetch(SQL["number_accounts"], *names_of(accounts))
+        """Return the ledger's personal account of each account of the provider; unknown ones and others' are left out."""
+        rows = await connection.fetch(SQL["number_accounts"], *names_of(accounts), provider)
         return {row["name"]: AccountId(row["personal_account"]) for row in rows}
 
 

@@ -50,10 +50,12 @@ WHERE EXISTS (SELECT FROM billing.adjustment j WHERE j.account = w.personal_acco
 ORDER BY h.code, p.number, name
 
 -- name: number_accounts
--- The ledger's numbers of accounts.
+-- The ledger's numbers of accounts that are a provider's ($4, a code): an account that a house had before it changed its provider is
+-- not the next one's, or its run would take away what the first one's charged.
 SELECT g.name, a.personal_account
 FROM unnest($1::text[], $2::text[], $3::text[]) AS g(name, namespace, number)
     JOIN reference.personal_account a ON a.namespace = g.namespace AND a.number = g.number
+    JOIN reference.recipient r ON r.recipient = a.provider AND r.code = $4
 
 -- name: meters
 -- Meters of the houses that are commissioned by a day ($2): the latest load of each counts, wherever an earlier one put it. The view

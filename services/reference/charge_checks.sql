@@ -73,16 +73,19 @@ ORDER BY f.line_no LIMIT 100
 -- Documents that print another sum than is unpaid, of accounts without journal entries (with them the builder compares).
 -- Principal up to the document's period, less what was paid and advanced; as the builder has it, a document may leave out
 -- what is time-barred (ГК 196) or under a court order, and print one sum of the main and the capital repair pool.
-WITH printed AS (
+WITH limitation AS MATERIALIZED (SELECT l.since, l.before, l.term FROM law.limitation l),
+printed AS (
     SELECT i.personal_account, i.period, i.pool, min(i.line_no) AS line_no, min(i.printed) AS amount
     FROM incoming i WHERE i.printed IS NOT NULL AND i.pool < 2 GROUP BY i.personal_account, i.period, i.pool),
 unpaid AS (
     SELECT i.personal_account, i.period, i.pool, i.amount - i.paid - i.advance AS open,
-        i.court_order <> '' OR coalesce(i.limitation_until, (i.due_date + interval '3 years')::date) < $1 AS apart
+        i.court_order <> '' OR coalesce(i.limitation_until, (SELECT (i.due_date + t.term)::date FROM limitation t
+            WHERE i.due_date >= t.since AND i.due_date < t.before)) < $1 AS apart
     FROM incoming i WHERE i.kind = 0 AND i.pool < 2
     UNION ALL
     SELECT c.personal_account, c.period, c.pool, c.amount - c.opening_paid - c.opening_advance,
-        c.court_order <> '' OR coalesce(c.limitation_until, (c.due_date + interval '3 years')::date) < $1
+        c.court_order <> '' OR coalesce(c.limitation_until, (SELECT (c.due_date + t.term)::date FROM limitation t
+            WHERE c.due_date >= t.since AND c.due_date < t.before)) < $1
     FROM balance_of b JOIN reference.charge c USING (personal_account)
     WHERE c.kind = 0 AND c.pool < 2 AND NOT EXISTS (
         SELECT FROM incoming i WHERE i.fate > 0 AND i.personal_account = c.personal_account AND i.line = c.line)),

@@ -16,11 +16,11 @@ from services.billing.columnar.explaining import explain
 from services.billing.columnar.frames import SCHEMAS, TownFrames
 from services.billing.columnar.months import frames_of, months_of
 from services.billing.columnar.packing import pack_explanations
-from services.billing.columnar.plain import LARGE
+from services.billing.columnar.plain import LARGE, UNKEPT
 from services.billing.core.engine import calculate_house
-from services.billing.core.lines import ChargeLine
-from services.billing.core.month import HouseMonth, HouseVolume, ServiceKind, Zone
-from services.billing.core.quantities import MICRO, Area, Price, Volume
+from services.billing.core.lines import ChargeLine, LineKind
+from services.billing.core.month import Break, HouseMonth, HouseVolume, Individual, ServiceKind, VolumeSource, Zone
+from services.billing.core.quantities import MICRO, Area, Price, Ratio, Volume
 from services.billing.runs.packing import pack_explanation
 
 replace = msgspec.structs.replace
@@ -110,6 +110,16 @@ def test_a_house_of_quantities_too_large_for_columns_is_calculated_plainly_among
     assert packed.to_list() == [pack_explanation(one) for one in explain(town.lines, town.shapes)]
 
 
+def test_a_house_whose_sums_nobody_can_hold_is_told_and_the_others_are_charged() -> None:
+    months = [ordinary_house(38, place, flats=3) for place in range(3)]
+    flats = tuple([replace(one, area=Area(10**13)) for one in months[1].premises])
+    months[1] = with_price(replace(months[1], premises=flats), 10**18)
+    assert max(abs(line.amount_kopecks) for line in calculate_house(months[1])) > 2**63
+    town = calculate_town(frames_of(months))
+    assert town.failed == {months[1].house: UNKEPT}
+    assert [line for _, line in town.charge_lines()] == [*calculate_house(months[0]), *calculate_house(months[2])]
+
+
 def test_a_house_that_nobody_can_calculate_is_told_and_the_others_are_charged() -> None:
     months = [ordinary_house(37, place, flats=3) for place in range(3)]
     zones = (Zone(zone=1, price=Price(MICRO)), Zone(zone=2, price=Price(MICRO)))
@@ -135,3 +145,15 @@ def test_explanations_are_packed_as_one_by_one(make: Any) -> None:
     packed = pack_explanations(town.lines, town.shapes)
     assert packed.dtype == pl.Binary and len(packed) == town.lines.height
     assert packed.to_list() == [pack_explanation(one) for one in explain(town.lines, town.shapes)]
+
+
+def test_quality_of_a_charge_of_trillions_is_what_the_plain_engine_says() -> None:
+    dear = with_price(ordinary_house(39, 0, flats=2), 10**12)
+    hot = next(one.service for one in dear.services if one.kind is ServiceKind.COLD_WATER)
+    cause = Break(service=hot, cause="температура", act="7", reduction=Ratio(194_525), at_cold_price=Ratio(500_000))
+    measured = Individual(service=hot, source=VolumeSource.METER, zones=((0, Volume(10**13)),))
+    flats = tuple([replace(one, individual=(measured,), absences=(), breaks=(cause,)) for one in dear.premises])
+    differing, town = disagreements([replace(dear, premises=flats)])
+    assert not differing and not town.plain
+    reduced = [line for _, line in town.charge_lines() if line.kind is LineKind.QUALITY]
+    assert len(reduced) == 2 and all(line.amount_kopecks < -(10**14) for line in reduced)

@@ -130,6 +130,8 @@ ORDERLY = ((202610, "2026-10-20", 100), (202611, "2026-11-14", 103), (202611, "2
         ([life((202609, "2026-09-20", 100), *ORDERLY[1:])], None),  # more than a month is counted
         ([life(*ORDERLY[:2])], None),  # the month's own reading is missing
         ([life(*ORDERLY, ratio=10)], None),  # not what is charged
+        ([life(ORDERLY[0], (202611, "2026-11-14", 106), ORDERLY[2])], None),  # more before the change than in the month
+        ([life(ORDERLY[0], (202611, "2026-11-14", 99), ORDERLY[2])], None),  # less than nothing before it
         ([life(*ORDERLY, events=(MeterEvent(kind=EventKind.BROKEN, on=date(2026, 11, 20)),))], None),
         ([], None),
     ],

@@ -116,6 +116,15 @@ def test_a_debt_under_a_court_order_or_time_barred_or_charged_elsewhere_is_left_
     assert changed(debts(renewed))[0][2] > 0
 
 
+def test_what_was_charged_of_a_bill_counts_once_where_a_part_of_it_is_under_a_court_order() -> None:
+    part = bill(JULY, 100_000, court_order="2-117/2026")
+    found = changes(debts(bill(), part, before={JULY: 14_000}, charged=14_000)).bills
+    assert [(one.before_kopecks, one.change_kopecks) for one in found] == [(14_000, 823), (0, 0)]
+    assert [bool(one.excluded) for one in found] == [False, True]
+    (alone,) = changes(debts(part, before={JULY: 14_000}, charged=14_000)).bills
+    assert (alone.before_kopecks, alone.change_kopecks) == (14_000, 0)
+
+
 def test_creditors_and_pools_are_settled_apart() -> None:
     repair: BillKey = (2, Pool.CAPITAL_REPAIR, 202607, date(2026, 8, 17))
     paid_early = bill(JULY, 654_321, (date(2026, 9, 1), 654_321))

@@ -4,6 +4,7 @@ import io
 from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
+from unicodedata import normalize
 
 import asyncpg
 import pytest
@@ -36,7 +37,7 @@ from services.billing.penalties.keeping import (
 )
 from services.billing.penalties.papers import PenaltyPaperTerms, read_penalty_papers
 from services.billing.penalties.publishing import OVERTAKEN, PenaltyReport, charge_penalties, publish_penalties
-from services.billing.runs.keeping import RunRefused
+from services.billing.runs.keeping import Person, RunRefused
 from services.paper.payment_document import DocumentPrinter
 from services.requisites import account_key_is_valid
 from tests.billing.run_town import RunTown, run_town
@@ -269,6 +270,36 @@ async def test_a_day_before_the_month_or_in_the_future_is_refused(
 ) -> None:
     with pytest.raises(RunRefused, match=reason):
         await begin_penalties(town.services, "УО", month, town.town.anna, utc_now().date())
+
+
+async def test_one_person_is_no_second_person_by_another_spelling(town: PenaltyTown) -> None:
+    terms = WaiverTerms(account="uo:1", creditor="УО", pool=Pool.MAIN, amount_kopecks=500, why="решение")
+    proposed_by = Person(name="Мария Заец-Йодко", at=utc_now())
+    waiver = await propose_waiver(town.services, terms, proposed_by)
+    for name in ("мария  заец-йодко", normalize("NFD", "Мария Заец-Йодко")):
+        with pytest.raises(RunRefused, match="второе лицо"):
+            await approve_waiver(town.services, waiver, Person(name=name, at=utc_now()))
+    assert await approve_waiver(town.services, waiver, town.town.boris)
+
+
+async def test_a_day_before_that_of_the_last_run_is_refused(town: PenaltyTown) -> None:
+    dropped = await town.calculated(NOVEMBER, SECOND_DAY)
+    assert await drop_penalties(town.services, dropped, town.town.anna)
+    await town.published(OCTOBER, date(2026, 11, 10))
+    with pytest.raises(RunRefused, match=r"уже начислены на 10\.11\.2026"):
+        await town.calculated(NOVEMBER, date(2026, 11, 9))
+    await town.published(NOVEMBER, date(2026, 11, 10))
+
+
+async def test_a_month_partly_under_a_court_order_is_charged_on(town: PenaltyTown) -> None:
+    account = await town.town.account("2")
+    await town.town.town.owner.execute(SQL["order_by_court"], account)
+    await town.town.town.publish(account)
+    await town.published()
+    earlier = await town.expected(FIRST_DAY)
+    await town.published(NOVEMBER, SECOND_DAY)
+    charged = [(period, amount) for period, _, _, amount, _ in await town.charged("2")]
+    assert charged == [(OCTOBER, earlier), (NOVEMBER, await town.expected(SECOND_DAY) - earlier)]
 
 
 async def test_the_document_has_the_detail_and_asks_for_what_is_charged(town: PenaltyTown) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from kopeck.clock import utc_now
 from ledger.journal import create_ledger
+from ledger.tables import Registers
 from loadtests.months_town import PROVIDER, RECIPIENTS, TownReading, town_lines
 from loadtests.months_town import SQL as BENCH_SQL
 from services.billing.runs import drafting as drafting_module
@@ -152,6 +153,24 @@ async def test_a_payment_between_reading_and_the_door_is_in_the_document(town: R
     documents = {row[0]: row[5] for row in await town.read("documents", run)}
     assert documents["1"] == 2 * 302_000 - 1_000 and documents["9"] == 2 * 302_000
     assert await town.read("half_done", run) == [] == await published_totals(town.town.services, run)
+
+
+async def test_a_payee_younger_than_the_registers_is_read_again(town: RunTown, monkeypatch: pytest.MonkeyPatch) -> None:
+    await town.published(OCTOBER)
+    run = await town.approved(NOVEMBER)
+    fetch, reads = straight.fetch_registers, 0
+
+    async def older_at_first(connection: Any) -> Registers:
+        nonlocal reads
+        reads += 1
+        known = await fetch(connection)
+        nobody = msgspec.structs.replace(known.register, payees={})
+        return known if reads > 1 else msgspec.structs.replace(known, register=nobody)
+
+    monkeypatch.setattr(straight, "fetch_registers", older_at_first)
+    report = await town.publish(run)
+    assert (report.published, report.parked_count) == (ACCOUNTS, 0) and reads > 1
+    assert await published_totals(town.town.services, run) == []
 
 
 async def test_another_writer_of_the_same_lines_sends_a_chunk_the_way_round(

@@ -93,7 +93,7 @@ async def test_the_maker_does_not_approve_in_whatever_case(town: RunTown) -> Non
 async def test_lines_never_change_once_checked(town: RunTown) -> None:
     run = await town.published(OCTOBER)
     owner = town.town.owner
-    for crime in ("change_line", "add_line", "delete_line", "reprint"):
+    for crime in ("change_line", "add_line", "delete_line", "delete_terms", "reprint"):
         with pytest.raises(asyncpg.IntegrityConstraintViolationError):
             await owner.execute(SQL[crime], run)
     with pytest.raises(RunRefused, match="не отменяются"):

@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from ledger.core.account_facts import LIMITATION_TERMS, LimitationTerm
+from ledger.core.limitation import last_day_of_limitation
 from ledger.statements import load_statements
 from ledger.tables import fetch_limitation, fetch_registers
 from tests.conftest import LedgerDatabase
@@ -55,3 +56,19 @@ async def test_a_row_that_nobody_approved_holds_nothing(town: Town) -> None:
     await town.owner.execute(SQL["propose_term"], date(1995, 1, 1), 1)
     assert await fetch_limitation(town.services) == LIMITATION_TERMS
     assert not await barred(town)
+
+
+async def test_statements_go_by_the_same_terms_as_tables(town: Town) -> None:
+    days = [date(1990, 3, 1), date(2023, 12, 31), date(2024, 1, 1), date(2024, 2, 29), date(2026, 1, 1)]
+
+    async def told() -> list[date]:
+        return [await town.services.fetchval(SQL["last_day"], day) for day in days]
+
+    assert await told() == [last_day_of_limitation(day) for day in days]
+    await town.owner.execute(SQL["propose_term"], date(1995, 1, 1), 3)
+    await town.owner.execute(SQL["propose_term"], date(2024, 1, 1), 1)
+    await town.owner.execute(SQL["propose_term"], date(2025, 1, 1), 10)
+    await town.owner.execute(SQL["approve_terms"])
+    law = await fetch_limitation(town.services)
+    assert await told() == [last_day_of_limitation(day, law) for day in days]
+    assert (await told())[2:4] == [date(2025, 1, 1), date(2025, 2, 28)]

@@ -1,7 +1,7 @@
 """Advances are set off when a document is published: in one transaction, once whatever happens, reversible (law.md 1.9)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date, timedelta
 
 import asyncpg
@@ -10,6 +10,7 @@ import pytest
 from ledger.audit import conclude, connect_for_audit, plan_audit, run_job
 from ledger.core.entry import MOSCOW, value_date_of
 from ledger.core.reversal import NotReversible
+from ledger.feed import Connection
 from ledger.journal import append, fetch_entry
 from ledger.offset import list_offsets_of
 from ledger.publication import publish_accounts
@@ -22,6 +23,7 @@ from tests.conftest import LedgerDatabase
 from tests.ledger.town import NOW, SQL, Town, paid
 
 BOOK = Book(1)
+Look = Callable[[Connection, Book, Sequence], Awaitable[tuple[tuple[Book, Sequence], ...]]]
 NEXT = {"period": 202611, "due": date(2026, 12, 15)}
 
 
@@ -162,6 +164,44 @@ async def test_a_refund_takes_the_advance_back_from_what_it_was_spent_on(town: T
     assert (await entries(town, account))[3:] == [(5, "1:2/1", 400), (12, "1:1/2", 100)]
     await town.publish(account)
     assert (await entries(town, account))[5:] == [(6, "1:1/2", 300)], "what is left of it is spent again"
+    await assert_verified(ledger_database)
+
+
+def published_after_the_look(town: Town, account: AccountId, look: Look, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    """Let a publication come right after ``where`` has looked for offsets for the first time."""
+
+    async def meanwhile(connection: Connection, book: Book, sequence: Sequence) -> tuple[tuple[Book, Sequence], ...]:
+        found = await look(connection, book, sequence)
+        monkeypatch.setattr(where, look)
+        await town.publish(account)
+        return found
+
+    monkeypatch.setattr(where, meanwhile)
+
+
+async def test_an_offset_made_while_its_payment_is_reversed_is_reversed_too(
+    town: Town, ledger_database: LedgerDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await prepaid(town, 700)
+    await november(town, account)
+    published_after_the_look(town, account, list_offsets_of, monkeypatch, "ledger.reversal.list_offsets_of")
+    assert (await reverse_entry(town.services, BOOK, Sequence(1), NOW)).status is AppendStatus.RECORDED
+    assert [key for _, key, _ in await entries(town, account)][1:] == ["1:1/1", "1:2/1", "1:1/1"]
+    assert {credited for _, _, credited in paid(await town.rebuilt(account))} == {0}, "nothing is left of money that went back"
+    await assert_verified(ledger_database)
+
+
+async def test_an_offset_made_while_its_payment_is_refunded_is_reversed_too(
+    town: Town, ledger_database: LedgerDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await prepaid(town, 700)
+    await november(town, account)
+    published_after_the_look(town, account, list_offsets_of, monkeypatch, "ledger.refund.list_offsets_of")
+    wanted = await refund_wanted(town.services, BOOK, Sequence(1), 500)
+    assert (await take_back(town.services, wanted, NOW)).amount_kopecks == 500
+    await town.publish(account)
+    told = [(kind, amount) for kind, _, amount in await entries(town, account)][1:]
+    assert told == [(6, 700), (5, 700), (12, 500), (6, 200)], "the advance is given back or spent, never both"
     await assert_verified(ledger_database)
 
 

@@ -134,6 +134,14 @@ async def test_the_months_around_are_one_providers(meters: Meters) -> None:
     assert found == {"epd:0002001": "01"}
 
 
+async def test_an_account_that_was_not_replaced_is_the_first_providers_alone(meters: Meters) -> None:
+    """Else the second provider's run would take away what the first one's charged the account for the same month."""
+    await change(meters)
+    asked = ["epd:0001001", "epd:0002001"]
+    for provider, own in (("uk", "epd:0001001"), ("uk2", "epd:0002001")):
+        assert list(await StockReading(LAW, TODAY).number_accounts(meters.connection, provider, asked)) == [own]
+
+
 async def test_two_changes_in_a_month_are_not_calculated(meters: Meters) -> None:
     await change(meters)
     await meters.stock.load("houses", CHANGE["houses"].replace("2026-11-15", "2026-11-25").replace(",uk2,", ",rent,"))

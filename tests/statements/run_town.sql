@@ -62,6 +62,10 @@ WHERE a.run = $1 LIMIT 1
 -- Lines are taken away.
 DELETE FROM billing.run_account WHERE run = $1
 
+-- name: delete_terms
+-- Who is paid is taken away.
+DELETE FROM billing.run_terms WHERE run = $1
+
 -- name: approve_oneself
 -- The maker approves.
 UPDATE billing.run SET state = 'approved', approved_by = upper(made_by) || ' ', approved_at = now() WHERE run = $1

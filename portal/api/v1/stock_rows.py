@@ -7,7 +7,7 @@ whole or not at all. The operator edits everything; a provider (исполнит
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -84,7 +84,7 @@ async def _load(call: Call, kind: str, rows: tuple[Mapping[str, Cell], ...], ter
         return await load_facts(connection, file, FACT_KINDS[kind], terms)
 
 
-class _Fault(msgspec.Struct, frozen=True):
+class _Fault(NamedTuple):
     row: int
     field: str
     detail: Told

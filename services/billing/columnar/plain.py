@@ -40,6 +40,8 @@ MOST: Mapping[str, Mapping[str, int]] = {
 }
 """Millionths and kopecks, either sign. The largest product of such is area × part × norm × months: 1.2 × 10³⁵ of 1.7 × 10³⁸."""
 PRODUCT_MAX = 2**124
+INT64_MAX = 2**63 - 1
+UNKEPT = "объём или сумма больше, чем хранится: исправьте площади, нормы или показания"
 
 
 class PlainHouses(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,10 +106,18 @@ def calculate_plainly(frames: TownFrames, houses: Collection[int]) -> PlainHouse
     failed: dict[str, str] = {}
     for house, month in months_of(of_houses(frames, houses)):
         try:
-            lines += [(house, line) for line in calculate_house(month)]
+            lines += [(house, _kept(line)) for line in calculate_house(month)]
         except (AssertionError, ArithmeticError) as error:
             failed[month.house] = str(error) or type(error).__name__
     return PlainHouses(lines=lines, failed=failed)
+
+
+def _kept(line: ChargeLine) -> ChargeLine:
+    """Return a line whose numbers columns and the database can hold; OverflowError for another: its house alone fails by it."""
+    numbers = (line.volume, line.price, line.amount_kopecks, *(value for _, value in line.explanation.inputs))
+    if any(abs(number) > INT64_MAX for number in numbers):
+        raise OverflowError(UNKEPT)
+    return line
 
 
 def plain_shape(lines: list[tuple[int, ChargeLine]]) -> Shape:

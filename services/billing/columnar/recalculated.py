@@ -106,6 +106,6 @@ def add_quality(parts: Parts, batch: Batch) -> None:
 
 def _cold() -> pl.Expr:
     """What hot water under 40 °C cost more than cold, in millionths of a kopeck."""
-    of_charge = divide_half_up(wide("amount") * MICRO * wide("at_cold_price"), MICRO)
-    at_cold = amount_of(times("volume", "at_cold_price"), "cold_price") * MICRO
+    of_charge = wide("amount") * wide("at_cold_price")
+    at_cold = wide(amount_of(times("volume", "at_cold_price"), "cold_price")) * MICRO
     return pl.max_horizontal(of_charge - at_cold, 0)

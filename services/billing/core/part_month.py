@@ -108,7 +108,7 @@ def measured_parts(
             counts = [_counted(life, month.period, changed_on) for life in meters]
             known = [one for one in counts if one is not None]
             before, whole = sum(first for first, _ in known), sum(all_ for _, all_ in known)
-            if len(known) == len(counts) and whole == individual.volume:
+            if len(known) == len(counts) and 0 <= before <= whole == individual.volume:
                 found.append((premises.premises, individual.service, before, whole))
     return tuple(found)
 

@@ -57,7 +57,10 @@ class Spared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountDebts(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that one account's penalties follow from; ``before`` is what earlier runs charged, by bill."""
+    """Everything that one account's penalties follow from; ``before`` is what earlier runs charged, by bill.
+
+    ``bills`` of one key differ in court order; the one without an order stands first.
+    """
 
     bills: tuple[Bill, ...]
     before: Mapping[BillKey, int]
@@ -86,8 +89,13 @@ class AccountChanges(msgspec.Struct, frozen=True, kw_only=True):
 
 def account_changes(debts: AccountDebts, law: Law, as_of: date) -> AccountChanges:
     """Return what a run as of a day charges of an account. Bills that never bore a penalty and are not excluded are left out."""
-    found = [_change(debts, bill, law, as_of) for bill in debts.bills]
-    known = {bill.key for bill in debts.bills}
+    known: set[BillKey] = set()
+    found = []
+    for bill in debts.bills:
+        # A key has a second bill where a part of the debt is under a court order: what was charged counts once.
+        before = 0 if bill.key in known else debts.before.get(bill.key, 0)
+        found.append(_change(debts, bill, before, (law, as_of)))
+        known.add(bill.key)
     found += [_gone(key, before) for key, before in debts.before.items() if before and key not in known]
     changes = [one for one in found if one.penalty.amount_kopecks or one.before_kopecks or one.excluded]
     kept: list[BillChange] = []
@@ -101,9 +109,8 @@ def account_changes(debts: AccountDebts, law: Law, as_of: date) -> AccountChange
     return AccountChanges(bills=tuple(sorted(kept, key=lambda one: one.key)), waived=tuple(waived))
 
 
-def _change(debts: AccountDebts, bill: Bill, law: Law, as_of: date) -> BillChange:
-    _, pool, _, due = bill.key
-    before = debts.before.get(bill.key, 0)
+def _change(debts: AccountDebts, bill: Bill, before: int, terms: tuple[Law, date]) -> BillChange:
+    (law, as_of), (_, pool, _, due) = terms, bill.key
     paid = sum(credit.amount_kopecks for credit in bill.credits if credit.day <= as_of)
     is_owed = due < as_of and paid < bill.amount_kopecks
     excluded = _excluded(debts, bill, law, as_of)

@@ -48,8 +48,10 @@ ORDER BY l.account, l.nth
 -- name: charges
 -- Principal and advance lines of accounts up to a period ($2); apart: time-barred on the day of issue ($3, by account) or under a court
 -- order, which the document leaves out (docs/crediting.md).
+WITH limitation AS MATERIALIZED (SELECT l.since, l.before, l.term FROM law.limitation l)
 SELECT c.personal_account AS account, c.line, c.creditor, c.period, c.kind, c.pool, c.amount, p.recipient, p.service,
-    c.court_order <> '' OR coalesce(c.limitation_until, (c.due_date + interval '3 years')::date) < w.issued_on AS apart
+    c.court_order <> '' OR coalesce(c.limitation_until, (SELECT (c.due_date + t.term)::date FROM limitation t
+        WHERE c.due_date >= t.since AND c.due_date < t.before)) < w.issued_on AS apart
 FROM unnest($1::bigint[], $3::date[]) AS w(account, issued_on)
     CROSS JOIN LATERAL (SELECT * FROM reference.charge f WHERE f.personal_account = w.account) c JOIN reference.payee p USING (payee)
 WHERE c.kind = 3 OR (c.kind = 0 AND c.pool < 2 AND c.period <= $2) ORDER BY c.personal_account, c.line

@@ -84,13 +84,17 @@ class BillShown(msgspec.Struct, frozen=True, kw_only=True):
 async def begin_penalties(connection: Connection, provider: str, month: tuple[int, date], by: Person, today: date) -> int:
     """Begin a draft of a provider's penalties: ``month`` is (period, day that they are calculated as of); the run's number.
 
-    The day lies in or after the period and is not after ``today``: what will be paid later is not known.
+    The day lies in or after the period and is not after ``today``: what will be paid later is not known. It is not before the
+    day of the last run that was charged, which would give back penalties that are owed.
     """
     period, as_of = month
     if as_of > today or as_of.year * 100 + as_of.month < period:
         raise RunRefused(
             f"пени за {period % 100:02d}.{period // 100} считаются на день этого месяца или позже, но не позже сегодня"
         )
+    last = await connection.fetchval(SQL["last_day"], provider)
+    if last is not None and as_of < last:
+        raise RunRefused(f"пени уже начислены на {last:%d.%m.%Y}: на день раньше они не считаются")
     try:
         run = await connection.fetchval(SQL["begin"], provider, period, as_of, person_name(by.name), by.at)
     except asyncpg.IntegrityConstraintViolationError as error:

@@ -5,6 +5,11 @@
 INSERT INTO billing.penalty_run (provider, period, as_of, made_by, made_at)
 SELECT r.recipient, $2, $3, $4, $5 FROM reference.recipient r WHERE r.code = $1 RETURNING run
 
+-- name: last_day
+-- The newest day that penalties of a provider were charged up to.
+SELECT max(n.as_of) FROM billing.penalty_run n JOIN reference.recipient r ON r.recipient = n.provider
+WHERE r.code = $1 AND n.state IN ('publishing', 'published')
+
 -- name: fetch
 -- A run with its provider's code and what it came to.
 SELECT r.*, p.code, b.accounts, b.bills, b.change, b.lowered, b.excluded, coalesce(w.waived, 0)::bigint AS waived

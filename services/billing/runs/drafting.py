@@ -174,7 +174,7 @@ async def _draft_house(connection: Connection, facts: _Facts, month: HouseMonth,
     numbers = {name: facts.numbers[name] for name in names if name in facts.numbers}
     unknown = sorted({name for name in names if name not in numbers and (not only or name in only)})
     if unknown:
-        raise HouseUnreadable(f"лицевых счетов нет в справочнике: {', '.join(unknown[:5])} (всего {len(unknown)})")
+        raise HouseUnreadable(f"лицевых счетов исполнителя нет в справочнике: {', '.join(unknown[:5])} (всего {len(unknown)})")
     month = with_adjustments(month, {name: facts.adjustments[name] for name in numbers if name in facts.adjustments})
     lines = await _calculate(drafting, month)
     if only:

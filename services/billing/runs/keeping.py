@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from unicodedata import normalize
 
 import asyncpg
 import msgspec
@@ -228,11 +229,14 @@ async def add_adjustments(
 
 
 def person_name(text: str) -> str:
-    """Return a person's name as it is kept; an empty or unreadable one is refused."""
+    """Return a person's name as it is kept; an empty or unreadable one is refused.
+
+    Spaces between words and the spelling of one letter by two signs (й) tell no second person from the first.
+    """
     name = text.strip()
     if not name or len(name) > PERSON_CHARACTERS_MAX or not name.isprintable():
         raise RunRefused("имя пустое или нечитаемое")
-    return name
+    return " ".join(normalize("NFC", name).split())
 
 
 def _refusal(error: asyncpg.IntegrityConstraintViolationError) -> RunRefused:

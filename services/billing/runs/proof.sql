@@ -10,7 +10,8 @@ SELECT set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true
 -- and that, with tiers that have nothing open and less opening balances booked with the publication and, in the main pool,
 -- advances, must be what the document prints. A document followed by a later one of its account is past: its lines moved on.
 -- Tables are looked up by LATERAL, by key, whatever is known of them.
-WITH RECURSIVE asked AS MATERIALIZED (
+WITH RECURSIVE limitation AS MATERIALIZED (SELECT l.since, l.before, l.term FROM law.limitation l),
+asked AS MATERIALIZED (
     SELECT d.* FROM billing.document d
         LEFT JOIN LATERAL (SELECT n.run FROM billing.document n
             WHERE n.account = d.account AND n.run > d.run AND n.nth IS NOT NULL LIMIT 1) later ON true
@@ -33,7 +34,8 @@ credited AS (
     GROUP BY c.account, p.line),
 line AS (
     SELECT a.account, c.creditor, c.period, c.pool, c.kind, c.amount, coalesce(k.paid, 0) AS paid, coalesce(k.opened, 0) AS opened,
-        c.kind = 0 AND coalesce(c.limitation_until, (c.due_date + interval '3 years')::date) < a.issued_on AS barred
+        c.kind = 0 AND coalesce(c.limitation_until, (SELECT (c.due_date + t.term)::date FROM limitation t
+            WHERE c.due_date >= t.since AND c.due_date < t.before)) < a.issued_on AS barred
     FROM asked a CROSS JOIN LATERAL (SELECT * FROM reference.charge x WHERE x.personal_account = a.account OFFSET 0) c
         LEFT JOIN credited k ON k.account = c.personal_account AND k.line = c.line
     WHERE c.kind = 3 OR (c.kind = 0 AND c.pool < 2 AND c.court_order = '')),

@@ -121,13 +121,15 @@ ANALYZE paid_line
 -- name: make_documents
 -- What each account's document prints: principal of each pool that is credited without being named, less what was paid, and of the
 -- main pool less advances (docs/crediting.md). A pool of capital repair that was never charged is not printed.
-WITH opened AS (
+WITH limitation AS MATERIALIZED (SELECT l.since, l.before, l.term FROM law.limitation l),
+opened AS (
     SELECT p.account, max(p.opening) AS until FROM paid_line p GROUP BY p.account),
 line AS (
     SELECT c.personal_account AS account, c.kind, c.pool, c.period, c.amount, coalesce(p.paid, 0) AS paid,
         CASE WHEN c.line > coalesce(o.until, 0) THEN c.opening_paid ELSE 0 END AS pending,
         CASE WHEN c.line > coalesce(o.until, 0) THEN c.opening_advance ELSE 0 END AS pending_advance,
-        c.court_order <> '' OR coalesce(c.limitation_until, (c.due_date + interval '3 years')::date) < $3::date AS apart
+        c.court_order <> '' OR coalesce(c.limitation_until, (SELECT (c.due_date + t.term)::date FROM limitation t
+            WHERE c.due_date >= t.since AND c.due_date < t.before)) < $3::date AS apart
     FROM unnest($2::bigint[]) AS w(account) JOIN reference.charge c ON c.personal_account = w.account
         LEFT JOIN paid_line p ON p.account = c.personal_account AND p.line = c.line
         LEFT JOIN opened o ON o.account = c.personal_account),

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import asyncpg
 import msgspec
 
-from ledger.core.account_facts import AccountFacts, BuildError, Charge, ChargeKind, Printed
+from ledger.core.account_facts import AccountFacts, BuildError, Charge, ChargeKind, LimitationTerm, Printed
 from ledger.core.advances import missing_advance_lines
 from ledger.core.crediting import build_table
 from ledger.core.limitation import last_day_of_limitation
@@ -99,13 +99,20 @@ class PublishRange(msgspec.Struct, frozen=True, kw_only=True):
 
     async def __call__(self, connection: Connection, part: tuple[int, int], progress: Progress) -> None:
         """Do it; ``progress`` is told of each chunk."""
-        after, until = part
+        (after, until), straight, is_fresh = part, self.straight, False
         while after < until:
             try:
                 async with connection.transaction():
-                    after, done = await _publish_chunk(connection, self.straight, (after, until), self.clock())
+                    after, done = await _publish_chunk(connection, straight, (after, until), self.clock())
             except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
                 return  # somebody else writes to the same accounts: they go the way round
+            except LookupError:
+                # A load between two chunks named a recipient or payee that is younger than the registers.
+                if is_fresh:
+                    raise
+                straight, is_fresh = msgspec.structs.replace(straight, registers=await fetch_registers(connection)), True
+                continue
+            is_fresh = False
             progress(done)
 
 
@@ -153,7 +160,7 @@ def _make(straight: Straight, reading: AccountReading, row: Mapping[str, Any], m
         return None
     more = charges + _advances(straight, facts, (*reading.charges, *charges), row["last_line"] + len(charges))
     every = (*reading.charges, *more)
-    document = document_of(straight.printing, every, reading.paid)
+    document = document_of(straight.printing, every, reading.paid, facts.limitation)
     period = straight.printing.period
     printed = [Printed(period=period, pool=Pool.MAIN, amount=document.main)]
     if document.repair is not None:
@@ -213,8 +220,13 @@ def _advances(straight: Straight, facts: AccountFacts, charges: Sequence[Charge]
     ]
 
 
-def document_of(printing: Printing, charges: Sequence[Charge], paid: Mapping[Line, int]) -> _Document:
-    """Return what a document prints of charges without pending opening balances: ``make_documents`` of publishing.sql, here."""
+def document_of(
+    printing: Printing, charges: Sequence[Charge], paid: Mapping[Line, int], law: tuple[LimitationTerm, ...]
+) -> _Document:
+    """Return what a document prints of charges without pending opening balances: ``make_documents`` of publishing.sql, here.
+
+    ``law`` are the terms of limitation.
+    """
     sums, charged, has_repair = [0, 0], [0, 0], False
     for charge in charges:
         if charge.kind is ChargeKind.ADVANCE:
@@ -223,7 +235,7 @@ def document_of(printing: Printing, charges: Sequence[Charge], paid: Mapping[Lin
             has_repair = has_repair or charge.pool == Pool.CAPITAL_REPAIR
             if charge.period == printing.period:
                 charged[charge.pool] += charge.amount
-            limit = charge.limitation_until or last_day_of_limitation(charge.due_date)
+            limit = charge.limitation_until or last_day_of_limitation(charge.due_date, law)
             if not charge.court_order and limit >= printing.today:
                 sums[charge.pool] += charge.amount - paid.get(charge.line, 0)
     return _Document(charged[0], charged[1], sums[0], sums[1] if has_repair else None)

@@ -191,14 +191,16 @@ WHERE d.owed <> d.in_table ORDER BY 1, 4, 2, 3
 -- name: compare_documents
 -- Newest documents after which nothing came, that print another sum than the balances (check_left) say; is_wrong: they differ. Documents
 -- of accounts with time-barred lines or court orders are left out: they print less than is owed.
-WITH newest AS (
+WITH limitation AS MATERIALIZED (SELECT l.since, l.before, l.term FROM law.limitation l),
+newest AS (
     SELECT DISTINCT ON (d.account) d.* FROM billing.document d JOIN saldo_place s ON s.account = d.account AND s.is_here
     WHERE d.nth IS NOT NULL ORDER BY d.account, d.period DESC, d.nth DESC),
 still AS (
     SELECT n.* FROM newest n JOIN ledger.account_head h ON h.book = n.book AND h.personal_account = n.account AND h.version = n.version
     WHERE n.state = 'published' AND NOT EXISTS (SELECT FROM reference.table_due t WHERE t.personal_account = n.account)
         AND NOT EXISTS (SELECT FROM reference.charge c WHERE c.personal_account = n.account AND c.kind = 0 AND (c.court_order <> ''
-            OR coalesce(c.limitation_until, (c.due_date + interval '3 years')::date) < n.issued_on))),
+            OR coalesce(c.limitation_until, (SELECT (c.due_date + t.term)::date FROM limitation t
+                WHERE c.due_date >= t.since AND c.due_date < t.before)) < n.issued_on))),
 owed AS (
     SELECT l.account, coalesce(sum(l.amount) FILTER (WHERE l.kind = 3 OR (l.kind = 0 AND l.pool = 0)), 0)::bigint AS main,
         coalesce(sum(l.amount) FILTER (WHERE l.kind = 0 AND l.pool = 1), 0)::bigint AS capital_repair

@@ -217,8 +217,8 @@ def _paid_elsewhere(place: Place, entry: Entry, sums: Mapping[int, int], known: 
 
 
 def _offset(place: Place, entry: Entry, sums: Mapping[int, int], known: Known, decided: Decided) -> None:
-    template = templates_of(entry, known)
     """Tell of the charged lines: credited by an offset, debited by its reversal. The advance lines had their receipts."""
+    template = templates_of(entry, known)
     month = entry.value_date.year * 100 + entry.value_date.month
     charged = -1 if entry.kind is EntryKind.REVERSAL else 1
     omitted: dict[tuple[int, NoReceipt], int] = {}
