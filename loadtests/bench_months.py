@@ -23,6 +23,7 @@ import asyncpg
 from kopeck.billing_shown import progress_bar
 from kopeck.clock import utc_now
 from kopeck.config import Config
+from kopeck.embedded.clean import clean_folder
 from kopeck.embedded.servers import Connections, start_servers
 from ledger.journal import create_ledger
 from ledger.migrate import migrate, set_role_passwords
@@ -135,7 +136,9 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="processes; 0: everything in this one")
     options = parser.parse_args()
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = Path(tempfile.mkdtemp())
+        # A temporary folder alone would leave the cluster, which to root stands elsewhere: gigabytes a run.
+        stack.callback(clean_folder, folder)
         connections = stack.enter_context(start_servers(folder, Config(data_dir=folder))).connections
         spread = None
         if options.workers:

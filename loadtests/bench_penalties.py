@@ -17,6 +17,7 @@ import asyncpg
 
 from kopeck.clock import utc_now
 from kopeck.config import Config
+from kopeck.embedded.clean import clean_folder
 from kopeck.embedded.servers import Servers, start_servers
 from ledger.journal import create_ledger
 from ledger.migrate import migrate, set_role_passwords
@@ -77,12 +78,15 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=10_000)
     parser.add_argument("--bills", type=int, default=6)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        data_dir = Path(folder) / "data"
-        with start_servers(data_dir, Config(data_dir=data_dir)) as servers:
+    folder = Path(tempfile.mkdtemp())
+    try:
+        with start_servers(folder, Config(data_dir=folder)) as servers:
             asyncio.run(_migrate(servers))
             dsns = servers.connections.owner_dsn, servers.connections.services_dsn
             asyncio.run(measure(*dsns, options.accounts, options.bills))
+    finally:
+        # A temporary folder alone would leave the cluster, which to root stands elsewhere: gigabytes a run.
+        clean_folder(folder)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import asyncpg
 
 from kopeck.clock import utc_now
 from kopeck.config import Config
+from kopeck.embedded.clean import clean_folder
 from kopeck.embedded.servers import Connections, start_servers
 from ledger.feed import Connection
 from ledger.journal import create_ledger
@@ -129,8 +130,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accounts", type=int, default=50_000)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, start_servers(Path(folder), Config(data_dir=Path(folder))) as servers:
-        asyncio.run(_run(servers.connections, options.accounts))
+    folder = Path(tempfile.mkdtemp())
+    try:
+        with start_servers(folder, Config(data_dir=folder)) as servers:
+            asyncio.run(_run(servers.connections, options.accounts))
+    finally:
+        # A temporary folder alone would leave the cluster, which to root stands elsewhere: gigabytes a run.
+        clean_folder(folder)
 
 
 if __name__ == "__main__":

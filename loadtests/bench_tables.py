@@ -20,6 +20,7 @@ import asyncpg
 from kopeck.clock import utc_now
 from kopeck.commands.tables import Wanted, build_tables
 from kopeck.config import Config
+from kopeck.embedded.clean import clean_folder
 from kopeck.embedded.servers import start_servers
 from ledger.core.crediting import build_table
 from ledger.journal import Append, append, create_ledger
@@ -224,9 +225,14 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=20_000)
     parser.add_argument("--entries", type=int, default=36)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, start_servers(Path(folder), Config(data_dir=Path(folder))) as servers:
-        connections = servers.connections
-        asyncio.run(_run(connections.owner_dsn, connections.services_dsn, dict(connections.role_passwords), options))
+    folder = Path(tempfile.mkdtemp())
+    try:
+        with start_servers(folder, Config(data_dir=folder)) as servers:
+            connections = servers.connections
+            asyncio.run(_run(connections.owner_dsn, connections.services_dsn, dict(connections.role_passwords), options))
+    finally:
+        # A temporary folder alone would leave the cluster, which to root stands elsewhere: gigabytes a run.
+        clean_folder(folder)
 
 
 if __name__ == "__main__":

@@ -118,10 +118,10 @@ CREATE TABLE readings.reading (
 
 CREATE VIEW readings.counted AS
 SELECT r.* FROM readings.reading r
-WHERE r.verdict = 'accepted' AND NOT EXISTS (SELECT FROM readings.reading n WHERE n.replaces = r.reading);
+WHERE r.verdict = 'accepted' AND NOT EXISTS (SELECT FROM readings.reading n WHERE n.replaces = r.reading AND n.replaces IS NOT NULL);
 CREATE VIEW readings.waiting AS
 SELECT r.* FROM readings.reading r
-WHERE r.verdict = 'parked' AND NOT EXISTS (SELECT FROM readings.reading n WHERE n.replaces = r.reading);
+WHERE r.verdict = 'parked' AND NOT EXISTS (SELECT FROM readings.reading n WHERE n.replaces = r.reading AND n.replaces IS NOT NULL);
 
 -- Taking readings and judging them exclude one another: two intakes of one meter would each judge without the other's.
 CREATE FUNCTION readings.lock_key() RETURNS bigint LANGUAGE sql IMMUTABLE SET search_path = pg_catalog AS
