@@ -14,11 +14,17 @@ PATH_PART_CHARACTERS_MAX = 200
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+)\]")
 _UNKNOWN = re.compile(r"unknown field `(?P<name>[^`]*)`")
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _MISSING = re.compile(r"missing required field `(?P<name>[^`]*)`")
 
 
 def decode_body(content: bytes, wanted: type[Wanted]) -> Wanted:
-    """Decode JSON strictly; raises Problem MALFORMED for what is no JSON, INVALID with a pointer for what does not fit."""
+    """Decode JSON strictly; raises Problem MALFORMED for what is no JSON, INVALID with a pointer for what does not fit.
+
+    The character U+0000, which no text of the database can hold, is refused wherever it stands.
+    """
+    if _NUL.search(content):
+        raise Problem(ProblemType.MALFORMED, Told("В тексте стоит знак U+0000", "A text holds the character U+0000"))
     try:
         return msgspec.json.decode(content, type=wanted)
     except msgspec.ValidationError as error:

@@ -12,15 +12,25 @@ from portal.api.problems import PROBLEM_CONTENT_TYPE, ProblemBody, ProblemType
 VERSION = "1.0"
 _REF = "#/components/schemas/{name}"
 _PART = re.compile(r"\{([a-z_]+)\}")
-_EVERY = (ProblemType.UNAUTHENTICATED, ProblemType.SCOPE_MISSING, ProblemType.TOO_MANY_REQUESTS, ProblemType.INTERNAL)
-_OF_READS = (ProblemType.INVALID, ProblemType.NOT_FOUND)
+_EVERY = (
+    ProblemType.UNAUTHENTICATED,
+    ProblemType.SCOPE_MISSING,
+    ProblemType.NOT_FOUND,
+    ProblemType.INVALID,
+    ProblemType.TOO_MANY_REQUESTS,
+    ProblemType.INTERNAL,
+    ProblemType.UNAVAILABLE,
+)
+_OF_LISTS = (ProblemType.CURSOR_INVALID,)
 _OF_WRITES = (
     ProblemType.MALFORMED,
-    ProblemType.INVALID,
-    ProblemType.NOT_FOUND,
+    ProblemType.IDEMPOTENCY_KEY_MISSING,
     ProblemType.CONFLICT,
-    ProblemType.UNSUPPORTED_MEDIA_TYPE,
+    ProblemType.IN_PROGRESS,
     ProblemType.TOO_LARGE,
+    ProblemType.UNSUPPORTED_MEDIA_TYPE,
+    ProblemType.IDEMPOTENCY_KEY_REUSED,
+    ProblemType.REFUSED,
 )
 
 Document = dict[str, Any]
@@ -124,7 +134,8 @@ def _query_parameters(operation: Operation, schema_of: Mapping[Any, Document], c
 
 
 def _problems(operation: Operation, schema_of: Mapping[Any, Document]) -> Document:
-    kinds = [*_EVERY, *(_OF_WRITES if operation.is_write else _OF_READS)]
+    is_list = "cursor" in operation.query.__struct_fields__
+    kinds = [*_EVERY, *(_OF_WRITES if operation.is_write else ()), *(_OF_LISTS if is_list else ())]
     content = {PROBLEM_CONTENT_TYPE: {"schema": schema_of[ProblemBody]}}
     by_status: dict[str, list[str]] = {}
     for kind in kinds:

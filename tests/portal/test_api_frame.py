@@ -2,9 +2,16 @@
 
 import asyncio
 
+import asyncpg
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
+from kopeck.clock import utc_now
 from portal.access.credentials import KEY_PREFIX, hash_of, make_secret
+from portal.access.doors import AccessDoors
+from portal.api.answering import Edges
+from portal.api.app import make_api
+from portal.api.v1.catalogue import OPERATIONS
 from tests.portal.conftest import SQL, PortalHouse
 
 KEY = "0123456789abcdef"
@@ -143,6 +150,8 @@ async def test_a_dry_run_changes_nothing(house: PortalHouse) -> None:
         (b"", "malformed", None),
         (b"{", "malformed", None),
         (b'{"code": "\xff"}', "malformed", None),
+        (b'{"code": "heat", "name": "a\\u0000b"}', "malformed", None),
+        (b'{"code": "heat", "name": "\\\\\\u0000"}', "malformed", None),
         (b"{}", "invalid", "/code"),
         (b'{"code": 1, "name": "x"}', "invalid", "/code"),
         (b'{"code": "heat", "name": "x", "z~/": 1}', "invalid", "/z~0~1"),
@@ -182,6 +191,34 @@ async def test_problems_speak_the_callers_language(house: PortalHouse) -> None:
     russian = await (await house.client.get("/v1/nothing")).json()
     english = await (await house.client.get("/v1/nothing", headers={"Accept-Language": "en-GB,en;q=0.9,ru;q=0.1"})).json()
     assert (russian["title"], english["title"]) == ("Не найдено", "Not found")
+
+
+async def test_a_backslash_before_u0000_is_a_text_like_any_other(house: PortalHouse) -> None:
+    headers = house.headers("operator", Idempotency_Key=KEY, Content_Type="application/json")
+    answer = await house.client.post("/v1/renamings", data=b'{"code": "heat", "name": "\\\\u0000"}', headers=headers)
+    assert (answer.status, await answer.json()) == (200, {"name": "\\u0000"})
+
+
+async def test_what_is_answered_is_described(house: PortalHouse) -> None:
+    """Every problem of this file's requests stands in the description of its operation."""
+    paths = (await (await house.client.get("/v1/openapi.json")).json())["paths"]
+    assert {"400", "401", "403", "404", "422", "429", "500", "503"} <= set(paths["/v1/recipients"]["get"]["responses"])
+    writing = paths["/v1/renamings"]["post"]["responses"]
+    assert {"400", "401", "403", "404", "409", "413", "415", "422", "429", "500", "503"} <= set(writing)
+    for word in ("idempotency-key-missing", "malformed", "in-progress", "idempotency-key-reused", "refused"):
+        assert any(word in told["description"] for told in writing.values()), word
+
+
+async def test_a_database_that_is_away_is_told_as_such(house: PortalHouse) -> None:
+    """Nothing of the error itself reaches the caller; the write under its key is repeated later."""
+    pools = [await asyncpg.create_pool("postgresql://nobody@127.0.0.1:9/nothing", min_size=0) for _ in range(2)]
+    doors = AccessDoors(*pools)
+    edges = Edges(utc_now=utc_now, monotonic_ms=lambda: 0)
+    async with TestClient(TestServer(make_api(OPERATIONS, doors, edges))) as client:
+        answer = await client.get("/v1/me", headers=house.headers("heat"))
+        told = await answer.json()
+    assert (answer.status, told["type"], answer.headers["Retry-After"]) == (503, "/problems/unavailable", "5")
+    assert "nobody" not in str(told) and "9" not in told["title"]
 
 
 async def test_the_description_says_what_is_served(house: PortalHouse) -> None:
