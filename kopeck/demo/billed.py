@@ -19,10 +19,12 @@ from kopeck.month_closing import close_whole_month
 from kopeck.month_steps import MonthMeans, MonthStopped, MonthWish, Told, publish_month
 from ledger.core.entry import MOSCOW
 from services.billing.law.reading import read_law
+from services.billing.papers.companies import load_banks, load_contacts
 from services.billing.readings.fields import FACT_KINDS
 from services.billing.readings.files import load_readings
 from services.billing.readings.intake import IntakeTerms
 from services.billing.readings.loading import load_facts
+from services.billing.runs.keeping import Person
 from services.billing.stock.files import KINDS
 from services.billing.stock.loading import load_owners, load_stock
 from services.reference.load_accounts import load_accounts
@@ -68,6 +70,9 @@ async def load_town(connection: Connection, files: TownFiles, terms: LoadTerms, 
     """Load recipients, whose requisites ``approve`` lets pay, accounts, and what an earlier billing left unpaid."""
     await load_recipients(connection, files.recipients, terms)
     await approve()
+    by = Person(name=terms.loaded_by, at=ISSUED[PERIODS[0]])
+    await load_banks(connection, files.banks, by)
+    await load_contacts(connection, files.contacts, by)
     await load_accounts(connection, files.accounts, terms)
     await _load_some(files.debts, partial(load_charges, connection, terms=terms))
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
-from kopeck.demo.recipients import list_recipients
+from kopeck.demo.recipients import BANKS, list_recipients
 from kopeck.demo.town import NAMESPACE, PERIODS, Account, Charge, Resident, insurance_charge, printed_totals
+from services.billing.papers.companies import BANK_COLUMNS, CONTACT_COLUMNS
 
 DUE_DATES = {
     202301: "2023-02-10",
@@ -44,19 +45,26 @@ _CHARGE_COLUMNS = (
 
 
 class TownFiles(msgspec.Struct, frozen=True, kw_only=True):
-    """The town as files for ``kopeck load``: ``debts`` of an earlier billing, ``insurance`` by period."""
+    """The town as files for ``kopeck load``: ``debts`` of an earlier billing, ``insurance`` by period.
+
+    ``banks`` and ``contacts`` are for ``kopeck documents load``: where payment documents say to pay and to ask.
+    """
 
     recipients: Path
+    banks: Path
+    contacts: Path
     accounts: Path
     debts: Path
     insurance: Mapping[int, Path]
 
 
 def write_town(folder: Path, residents: Iterable[Resident]) -> TownFiles:
-    """Write recipients.csv, accounts.csv, debts.csv and insurance-YYYY-MM.csv, in the columns of docs/loading.md."""
+    """Write the town's files in the columns of their loaders (docs/loading.md, docs/billing-documents.md)."""
     folder.mkdir(mode=0o700, exist_ok=True)
     files = TownFiles(
         recipients=folder / "recipients.csv",
+        banks=folder / "banks.csv",
+        contacts=folder / "contacts.csv",
         accounts=folder / "accounts.csv",
         debts=folder / "debts.csv",
         insurance={period: folder / f"insurance-{month_text(period)}.csv" for period in PERIODS},
@@ -65,6 +73,7 @@ def write_town(folder: Path, residents: Iterable[Resident]) -> TownFiles:
         rows = csv.DictWriter(out, _RECIPIENT_COLUMNS)
         rows.writeheader()
         rows.writerows({**msgspec.structs.asdict(one), "valid_from": "2026-01-01"} for one in list_recipients())
+    _write_companies(files)
     with ExitStack() as opened:
         accounts = open_rows(opened, files.accounts, _ACCOUNT_COLUMNS)
         debts = open_rows(opened, files.debts, _CHARGE_COLUMNS)
@@ -78,6 +87,20 @@ def write_town(folder: Path, residents: Iterable[Resident]) -> TownFiles:
                 if charge is not None:
                     rows_of.writerow(_charge_row(charge, {}))
     return files
+
+
+def _write_companies(files: TownFiles) -> None:
+    """Write the banks, and an invented office, telephone and hours of each recipient."""
+    with ExitStack() as opened:
+        open_rows(opened, files.banks, BANK_COLUMNS).writerows(BANKS)
+        rows = open_rows(opened, files.contacts, CONTACT_COLUMNS)
+        for number, one in enumerate(list_recipients(), start=1):
+            phones = f"+7 (800) 555-{number:02d}-00"
+            dispatch = f"+7 (800) 555-{number:02d}-01" if one.kind == "management" else ""
+            address = f"г. Верхнереченск, пл. Ленина, д. {number}"
+            rows.writerow(
+                (one.code, address, phones, f"info@{one.code}.example", f"{one.code}.example", dispatch, "пн–пт 9:00–18:00")
+            )
 
 
 def month_text(period: int) -> str:

@@ -8,6 +8,12 @@ BANK_BIC = "048000601"
 """АО «Верхнереченский банк», which holds the transit account and most of the recipients' accounts."""
 OTHER_BANK_BIC = "048000717"
 TREASURY_BIC = "018000101"
+BANKS = (
+    (BANK_BIC, "АО «Верхнереченский банк», г. Верхнереченск", account_with_key("30101810000000000601", BANK_BIC)),
+    (OTHER_BANK_BIC, "ПАО «Заречный банк», г. Верхнереченск", account_with_key("30101810000000000717", OTHER_BANK_BIC)),
+    (TREASURY_BIC, "УФК по Верхнереченской области", account_with_key("40102810000000000001", TREASURY_BIC)),
+)
+"""БИК, name, correspondent account: what payment documents print of a recipient's bank."""
 TRANSIT_ACCOUNT = account_with_key("40911810000000000001", BANK_BIC)
 
 BANK_INN = inn_with_check("800000091")

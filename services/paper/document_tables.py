@@ -131,7 +131,7 @@ def meters_table(document: PaymentDocument) -> dict[str, Any]:
     are_told = any(meter.consumed is not None for meter in document.meters)
     rows = [
         [
-            text_cell(name(meter.title), f"№ {name(meter.number)}"),
+            text_cell(name(meter.title), f"№ {name(meter.number)}" if meter.number else ""),
             text_cell(or_dash(meter.previous)),
             text_cell(or_dash(meter.current)),
             *([text_cell(or_dash(meter.consumed))] if are_told else []),

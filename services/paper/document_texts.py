@@ -3,7 +3,8 @@
 First how much, until when, for which home and the code to pay by; then why; then meters, the house, causes, and whom to ask.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any
 
 from schemas.money import KOPECKS_PER_ROUBLE, roubles_for_people
@@ -63,14 +64,17 @@ def document_texts(document: PaymentDocument, code: Code) -> dict[str, Any]:
 
 
 def _halves(left: list[dict[str, Any] | None], right: list[dict[str, Any] | None]) -> list[list[dict[str, Any]]]:
-    """Two columns; the last table goes over to the other where that makes the taller of them lower: a page less to print."""
-    halves = [[part for part in left if part], [part for part in right if part]]
-    for one, other in ((0, 1), (1, 0)):
-        if len(halves[one]) > 1:
-            moved = halves[one][-1]
-            if max(_height(halves[one][:-1]), _height([*halves[other], moved])) < max(map(_height, halves)):
-                halves = [half[:-1] if place == one else [*half, moved] for place, half in enumerate(halves)]
-    return halves
+    """Two columns, the taller as low as it can be: a page less to print. Of equals, what moves the fewest parts."""
+    parts = [(part, 0) for part in left if part] + [(part, 1) for part in right if part]
+
+    def halves(places: Sequence[int]) -> list[list[dict[str, Any]]]:
+        return [[part for (part, _), place in zip(parts, places, strict=True) if place == side] for side in (0, 1)]
+
+    def cost(places: Sequence[int]) -> tuple[int, int]:
+        moved = sum(place != own for (_, own), place in zip(parts, places, strict=True))
+        return max(map(_height, halves(places))), moved
+
+    return halves(min(product((0, 1), repeat=len(parts)), key=cost))
 
 
 def _height(parts: list[dict[str, Any]]) -> int:

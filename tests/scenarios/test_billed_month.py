@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from pypdf import PdfReader
+
 from kopeck.demo.town import PERIODS
 from ledger.statements import load_statements
 from tests.scenarios.small_town import SmallTown, in_small_town
@@ -20,15 +22,19 @@ MAKER, SECOND = "Анна", "Борис"
 
 
 class Months:
-    """``kopeck month`` on a running town's folder."""
+    """``kopeck month``, and other commands, on a running town's folder."""
 
     def __init__(self, folder: Path) -> None:
         self._environ = {name: value for name, value in os.environ.items() if not name.startswith("KOPECK_")}
         self._folder = folder
 
     async def run(self, *arguments: str) -> tuple[int, str]:
-        """The command's exit code, and what it printed."""
-        command = [sys.executable, "-m", "kopeck", "month", *arguments, "--data", str(self._folder)]
+        """The exit code of ``kopeck month``, and what it printed."""
+        return await self.command("month", *arguments)
+
+    async def command(self, *arguments: str) -> tuple[int, str]:
+        """A command's exit code, and what it printed."""
+        command = [sys.executable, "-m", "kopeck", *arguments, "--data", str(self._folder)]
         started = await asyncio.create_subprocess_exec(
             *command, cwd=ROOT, env=self._environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
@@ -41,6 +47,7 @@ async def test_a_month_is_billed_paid_and_closed(tmp_path: Path) -> None:
     async def play(town: SmallTown) -> None:
         months = Months(tmp_path / "data")
         await check_history(town)
+        await check_printed(town, months, tmp_path)
         await check_second_person(months)
         await close_while_paying(town, months)
         await check_closed(town, months)
@@ -56,6 +63,15 @@ async def check_history(town: SmallTown) -> None:
     for period in PERIODS:
         sums = await town.owner.fetchrow(SQL["sums"], period)
         assert sums["accounts"] > 100 and sums["charged"] == sums["lines"] > 0
+
+
+async def check_printed(town: SmallTown, months: Months, folder: Path) -> None:
+    """Every document of a published month of the town can be printed."""
+    for run, accounts in await town.owner.fetch(SQL["runs"], PERIODS[2]):
+        file = folder / f"{run}.pdf"
+        code, printed = await months.command("documents", "print", str(run), "--out", str(file))
+        assert code == 0 and f"документов {accounts}, не напечатано 0" in printed, printed
+        assert len(PdfReader(file).pages) >= accounts
 
 
 async def check_second_person(months: Months) -> None:

@@ -41,7 +41,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 def test_same_seed_gives_the_same_town(town: BilledTown, tmp_path: Path) -> None:
     again = files_of(write_billed_town(tmp_path, ACCOUNTS, seed=1))
     assert again == files_of(town)
-    assert len(again) == 3 + len(PERIODS) + len(town.stock) + len(town.meters.facts) + 1 + 2 * len(PERIODS)
+    assert len(again) == 5 + len(PERIODS) + len(town.stock) + len(town.meters.facts) + 1 + 2 * len(PERIODS)
 
 
 def test_another_seed_gives_another_town(town: BilledTown, tmp_path: Path) -> None:

@@ -38,3 +38,7 @@ UPDATE reference.charge SET amount = amount + CASE line WHEN $2 THEN $4::bigint 
 -- name: move_printed
 -- A kopeck more or less is recognised as the whole of a document.
 UPDATE reference.printed_total SET amount = amount + $3::bigint WHERE personal_account = $1 AND period = $2 AND pool = 0
+
+-- name: runs
+-- Runs of a period and how many documents each has published.
+SELECT d.run, count(*) AS accounts FROM billing.document d WHERE d.period = $1 AND d.state = 'published' GROUP BY d.run ORDER BY d.run

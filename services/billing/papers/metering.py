@@ -10,15 +10,19 @@ from services.billing.core.lines import LineKind
 from services.billing.core.month import ServiceKind, ServiceTerms
 from services.billing.core.quantities import MICRO
 
+COMMON_OF = {
+    ServiceKind.COMMON_COLD_WATER: (ServiceKind.COLD_WATER,),
+    ServiceKind.COMMON_HOT_WATER: (ServiceKind.HOT_WATER, ServiceKind.HOT_WATER_TWO_PART, ServiceKind.HOT_WATER_OWN),
+    ServiceKind.COMMON_SEWAGE: (ServiceKind.SEWAGE,),
+    ServiceKind.COMMON_ELECTRICITY: (ServiceKind.ELECTRICITY,),
+}
+"""Resources for the common property, and the utilities that they are of."""
 UTILITIES = frozenset(ServiceKind) - {
     ServiceKind.WASTE,
     ServiceKind.MAINTENANCE,
     ServiceKind.CAPITAL_REPAIR,
-    ServiceKind.COMMON_COLD_WATER,
-    ServiceKind.COMMON_HOT_WATER,
-    ServiceKind.COMMON_SEWAGE,
-    ServiceKind.COMMON_ELECTRICITY,
     ServiceKind.FIXED,
+    *COMMON_OF,
 }
 """What a house takes and can be measured (п. 69 «е»)."""
 _ZONES = {2: ("", "день", "ночь"), 3: ("", "пик", "ночь", "полупик")}
@@ -78,8 +82,11 @@ def house_lines(
 
 
 def _common_volume(facts: HouseFacts, terms: ServiceTerms, charged: Mapping[tuple[str, int], int]) -> int:
-    """What was charged for the common property: by the service itself, and by the services whose first base it is."""
-    resources = [one.service for one in facts.services if one.kind not in UTILITIES and one.base[:1] == (terms.service,)]
+    """What was charged for the common property: by the service itself, and by the resources whose first base, or kind, it is."""
+    commons = [one for one in facts.services if one.kind in COMMON_OF]
+    resources = [
+        one.service for one in commons if (one.base[0] == terms.service if one.base else terms.kind in COMMON_OF[one.kind])
+    ]
     return sum(charged.get((service, LineKind.COMMON), 0) for service in (terms.service, *resources))
 
 
